@@ -1,0 +1,193 @@
+"""Customers, their attributes, and the imports that bring them.
+
+Other apps read customers through `columns`; only this app touches these tables.
+"""
+
+from typing import ClassVar
+
+from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.functions import TransactionNow
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import connection, models
+from django.db.models.expressions import RawSQL
+from django.utils.translation import gettext_lazy as _
+
+from segmentation_site.database.public_ids import PublicIdField
+from segmentation_site.jobs.models import Job
+
+CHANGE_SEQUENCE = "customers_change_sequence"
+# Taken by every writer of customers until its commit, so that change sequences become visible in ascending order and a puller
+# that remembers the highest one it saw never misses a row.
+WRITERS_LOCK = 0x5E6_0001
+
+
+def next_change() -> RawSQL:
+    """The next change sequence, for a row that is being written."""
+    return RawSQL(f"nextval('{CHANGE_SEQUENCE}')", [])
+
+
+def lock_writers() -> None:
+    """Wait for our turn to write customers; held until the end of the transaction."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [WRITERS_LOCK])
+
+
+class Consent(models.TextChoices):
+    """Whether a customer agreed to be contacted."""
+
+    GRANTED = "granted", _("Granted")
+    DENIED = "denied", _("Denied")
+    UNKNOWN = "unknown", _("Unknown")
+
+
+class Gender(models.TextChoices):
+    """As the owner's file states it; empty when it does not."""
+
+    FEMALE = "female", _("Female")
+    MALE = "male", _("Male")
+    OTHER = "other", _("Other")
+
+
+class Customer(models.Model):
+    """A person or account, known by the owner's own key."""
+
+    # What erasure must clear and logs must not hold.
+    personal_data: ClassVar = ("external_id", "first_name", "last_name", "email", "phone", "birth_date")
+
+    external_id = models.CharField(_("customer id"), max_length=200, unique=True, db_collation="C")
+    first_name = models.CharField(_("first name"), max_length=200, blank=True)
+    last_name = models.CharField(_("last name"), max_length=200, blank=True)
+    email = models.CharField(_("e-mail"), max_length=254, blank=True)
+    phone = models.CharField(_("phone"), max_length=50, blank=True)
+    gender = models.CharField(_("gender"), max_length=10, blank=True, choices=Gender)
+    birth_date = models.DateField(_("birth date"), null=True, blank=True)
+    age = models.FloatField(
+        _("age"), null=True, blank=True, validators=[MinValueValidator(0), MaxValueValidator(130)], help_text=_("Years")
+    )
+    annual_income = models.FloatField(
+        _("annual income"), null=True, blank=True, validators=[MinValueValidator(0)], help_text=_("Thousands (k$)")
+    )
+    spending_score = models.FloatField(
+        _("spending score"),
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(0), MaxValueValidator(100)],
+        help_text=_("0 to 100"),
+    )
+    city = models.CharField(_("city"), max_length=200, blank=True)
+    country = models.CharField(_("country"), max_length=100, blank=True)
+    joined_on = models.DateField(_("joined on"), null=True, blank=True)
+    consent = models.CharField(
+        _("consent"), max_length=10, choices=Consent, default=Consent.UNKNOWN, db_default=Consent.UNKNOWN
+    )
+    change_sequence = models.BigIntegerField(db_default=next_change(), editable=False, db_index=True)
+    created_at = models.DateTimeField(db_default=TransactionNow(), editable=False)
+    updated_at = models.DateTimeField(db_default=TransactionNow(), editable=False)
+    source_import = models.ForeignKey(
+        "Import", null=True, blank=True, editable=False, on_delete=models.SET_NULL, related_name="+"
+    )
+
+    class Meta:
+        ordering = ("id",)
+        verbose_name = _("customer")
+        verbose_name_plural = _("customers")
+
+    def __str__(self) -> str:
+        return self.external_id
+
+    @property
+    def full_name(self) -> str:
+        """First and last name, or nothing."""
+        return f"{self.first_name} {self.last_name}".strip()
+
+
+class Attribute(models.Model):
+    """A named, typed fact about customers that an admin registered beside the built-in columns."""
+
+    personal_data: ClassVar = ()
+
+    class Kind(models.TextChoices):
+        NUMBER = "number", _("Number")
+        CATEGORY = "category", _("Category")
+        BOOLEAN = "boolean", _("Yes or no")
+        DATE = "date", _("Date")
+
+    key = models.SlugField(max_length=60, unique=True)
+    label = models.CharField(max_length=100)
+    kind = models.CharField(max_length=10, choices=Kind)
+    unit = models.CharField(max_length=20, blank=True)
+    minimum = models.FloatField(null=True, blank=True)
+    maximum = models.FloatField(null=True, blank=True)
+    categories = ArrayField(models.CharField(max_length=100), default=list, blank=True)
+
+    class Meta:
+        ordering = ("label",)
+        verbose_name = _("attribute")
+        verbose_name_plural = _("attributes")
+
+    def __str__(self) -> str:
+        return self.label
+
+
+class ImportMode(models.TextChoices):
+    """What an import may do to customers."""
+
+    UPSERT = "upsert", _("Add and update")
+    CREATE = "create", _("Add only")
+    UPDATE = "update", _("Update only")
+
+
+class Import(Job):
+    """One uploaded file on its way into the database, and its report."""
+
+    task = "customers.execute_import"
+    personal_data: ClassVar = ("file", "file_name")
+
+    class Kind(models.TextChoices):
+        CUSTOMERS = "customers", _("Customers")
+        TRANSACTIONS = "transactions", _("Transactions")
+
+    public_id = PublicIdField(prefix="imp")
+    kind = models.CharField(max_length=12, choices=Kind, default=Kind.CUSTOMERS)
+    mode = models.CharField(max_length=10, choices=ImportMode, default=ImportMode.UPSERT)
+    # False while its columns are being mapped: nobody carries it out before an admin presses Start.
+    is_started = models.BooleanField(default=True)
+    is_dry_run = models.BooleanField(default=False)
+    file = models.FileField(upload_to="imports/", blank=True)
+    file_name = models.CharField(max_length=255)
+    file_size = models.BigIntegerField(default=0)
+    mapping = models.JSONField(default=dict, blank=True, help_text=_("Header of the file to column"))
+    rows = models.BigIntegerField(null=True)
+    created = models.BigIntegerField(null=True)
+    updated = models.BigIntegerField(null=True)
+    unchanged = models.BigIntegerField(null=True)
+    rejected = models.BigIntegerField(null=True)
+
+    class Meta:
+        ordering = ("-id",)
+        verbose_name = _("import")
+        verbose_name_plural = _("imports")
+        indexes = (models.Index(fields=["input_sha256"], name="import_sha256"),)
+
+    def __str__(self) -> str:
+        return f"{self.public_id} ({self.file_name})"
+
+
+class RejectedRow(models.Model):
+    """A row of an import that was not saved, with its line number and reasons."""
+
+    personal_data: ClassVar = ("cells",)
+
+    source_import = models.ForeignKey(Import, on_delete=models.CASCADE, related_name="rejected_rows")
+    line = models.BigIntegerField(help_text=_("Line of the file, the header being line 1"))
+    reasons = models.JSONField(help_text=_("A list of {field, code, detail}"))
+    cells = models.JSONField(help_text=_("The row as it was: header to text"))
+
+    class Meta:
+        ordering = ("source_import", "line")
+        verbose_name = _("rejected row")
+        verbose_name_plural = _("rejected rows")
+        indexes = (models.Index(fields=["source_import", "line"], name="rejected_row_line"),)
+
+    def __str__(self) -> str:
+        return f"line {self.line} of {self.source_import}"

@@ -1,0 +1,1 @@
+"""Machinery under both apps: settings, jobs, access, HTTP, embedded servers."""

@@ -1,0 +1,55 @@
+"""API keys: what marketing tools hold. The secret is shown once; the database keeps its prefix and an HMAC."""
+
+from typing import Any, Self
+
+from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models.functions import Now
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from segmentation_site.database.public_ids import PublicIdField
+
+
+class ApiKeyQuerySet(models.QuerySet["ApiKey"]):
+    def usable(self) -> Self:
+        """Keys that are neither revoked nor expired."""
+        now = timezone.now()
+        return self.filter(models.Q(revoked_at=None) | models.Q(revoked_at__gt=now)).filter(
+            models.Q(expires_at=None) | models.Q(expires_at__gt=now)
+        )
+
+
+class ApiKey(models.Model):
+    """A named right of a program to use some scopes of the API."""
+
+    public_id = PublicIdField(prefix="key")
+    name = models.CharField(_("name"), max_length=100)
+    prefix = models.CharField(max_length=16, unique=True, editable=False)
+    digest = models.BinaryField(max_length=32, editable=False)
+    scopes = ArrayField(models.CharField(max_length=40), verbose_name=_("scopes"))
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="api_keys")
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+    expires_at = models.DateTimeField(null=True, blank=True)
+    # A rotated key lives on until this moment, so that a tool can be changed over without a gap.
+    revoked_at = models.DateTimeField(null=True, blank=True)
+    last_used_at = models.DateTimeField(null=True, blank=True, editable=False)
+
+    objects = ApiKeyQuerySet.as_manager()
+
+    personal_data: dict[str, Any] = {}
+
+    class Meta:
+        ordering = ("-created_at",)
+        verbose_name = _("API key")
+        verbose_name_plural = _("API keys")
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether a request with this key would be let in now."""
+        now = timezone.now()
+        return not any(moment and moment <= now for moment in (self.revoked_at, self.expires_at))

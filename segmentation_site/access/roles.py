@@ -1,0 +1,96 @@
+"""What people may do, and which role may do it. Deny by default: a page without a deed is shown to nobody.
+
+Roles are Django groups made by a migration. A role may do all that the roles before it may.
+"""
+
+from collections.abc import Callable
+from enum import StrEnum
+from functools import wraps
+from typing import Any, ParamSpec
+
+from django.contrib.auth.decorators import login_required
+from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+
+P = ParamSpec("P")
+
+
+class Role(StrEnum):
+    """The roles, from the one that may least to the one that may most."""
+
+    VIEWER = "viewer"
+    ANALYST = "analyst"
+    MANAGER = "manager"
+    ADMIN = "admin"
+
+
+class Deed(StrEnum):
+    """What a page or an action lets somebody do."""
+
+    SEE_SEGMENTS = "see segments"
+    SEE_CUSTOMERS = "see customers"
+    IMPORT = "import"
+    SEGMENT = "segment"
+    PUBLISH = "publish"
+    EXPORT = "export"
+    ADMINISTER = "administer"
+
+
+FIRST_ROLE: dict[Deed, Role] = {
+    Deed.SEE_SEGMENTS: Role.VIEWER,
+    Deed.SEE_CUSTOMERS: Role.ANALYST,
+    Deed.IMPORT: Role.ANALYST,
+    Deed.SEGMENT: Role.ANALYST,
+    Deed.PUBLISH: Role.MANAGER,
+    Deed.EXPORT: Role.MANAGER,
+    Deed.ADMINISTER: Role.ADMIN,
+}
+
+
+def deeds_of(user: AbstractBaseUser | AnonymousUser) -> frozenset[Deed]:
+    """All that this user may do, by the groups they are in; asked once per request."""
+    if not user.is_authenticated or not user.is_active:
+        return frozenset()
+    cached: frozenset[Deed] | None = getattr(user, "_deeds", None)
+    if cached is None:
+        order = list(Role)
+        if getattr(user, "is_superuser", False):
+            highest = len(order) - 1
+        else:
+            names = set(user.groups.values_list("name", flat=True))  # type: ignore[attr-defined]
+            highest = max((order.index(role) for role in order if role.value in names), default=-1)
+        cached = frozenset(deed for deed, role in FIRST_ROLE.items() if order.index(role) <= highest)
+        user._deeds = cached  # type: ignore[union-attr]
+    return cached
+
+
+def may(user: AbstractBaseUser | AnonymousUser, deed: Deed) -> bool:
+    """Whether this user may do this."""
+    return deed in deeds_of(user)
+
+
+def requires(deed: Deed) -> Callable[[Callable[P, HttpResponseBase]], Callable[P, HttpResponseBase]]:
+    """Let a page be seen only by who may do `deed`: others sign in, or are told that their role does not allow it."""
+
+    def decorate(view: Callable[P, HttpResponseBase]) -> Callable[P, HttpResponseBase]:
+        @wraps(view)
+        def guarded(*args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
+            request: HttpRequest = next(arg for arg in args if isinstance(arg, HttpRequest))
+            if not may(request.user, deed):
+                raise PermissionDenied(f"Your role does not allow you to {deed}. Ask an admin for another role.")
+            return view(*args, **kwargs)
+
+        signed_in = login_required(guarded)
+        signed_in.required_deed = deed  # type: ignore[attr-defined]
+        return signed_in
+
+    return decorate
+
+
+def permissions_for_templates(request: HttpRequest) -> dict[str, Any]:
+    """`may.see_customers`, `may.publish` … for templates."""
+    user = getattr(request, "user", None) or AnonymousUser()
+    deeds = deeds_of(user)
+    return {"may": {deed.name.lower(): deed in deeds for deed in Deed}}

@@ -1,0 +1,30 @@
+"""The application that workers and the scheduler run."""
+
+import ctypes
+import os
+import signal
+import sys
+from typing import Any
+
+from celery import Celery
+from celery.signals import worker_process_init, worker_ready
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "segmentation_site.settings")
+
+app = Celery("segmentation_site")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.autodiscover_tasks()
+
+
+@worker_process_init.connect
+def _die_with_the_main_process(**kwargs: Any) -> None:
+    """A pool process must not go on working, nor hold a database connection, when the worker's main process was killed."""
+    if sys.platform == "linux":
+        set_parent_death_signal = 1
+        ctypes.CDLL(None, use_errno=True).prctl(set_parent_death_signal, signal.SIGKILL)
+
+
+@worker_ready.connect
+def _sweep_at_start(**kwargs: Any) -> None:
+    """What was left behind by a worker that died is taken up at once, not at the scheduler's next beat."""
+    app.send_task("jobs.sweep", expires=60)

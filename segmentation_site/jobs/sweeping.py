@@ -1,0 +1,109 @@
+"""Finding jobs that nobody works on any more, and giving them back.
+
+Runs every 15 seconds and at each start of a worker. Rows that somebody holds locked are left for the next time.
+"""
+
+import logging
+from dataclasses import dataclass, field
+
+from django.apps import apps
+from django.db import connection, transaction
+from django.db.models.expressions import RawSQL
+
+from segmentation_site.jobs import bell
+from segmentation_site.jobs.models import Job, JobStatus
+
+logger = logging.getLogger(__name__)
+
+# A queued job whose message may have been lost is rung for again after this long.
+RING_AGAIN_SECONDS = 30
+# A job that was asked to stop and has not done so by then loses its connection.
+CANCEL_GRACE_SECONDS = 30
+
+
+@dataclass(slots=True)
+class Swept:
+    """What one sweep did, as ids by deed."""
+
+    rung: list[str] = field(default_factory=list)
+    requeued: list[str] = field(default_factory=list)
+    failed: list[str] = field(default_factory=list)
+    cancelled: list[str] = field(default_factory=list)
+
+
+def job_models() -> list[type[Job]]:
+    """Every kind of job that there is."""
+    return [model for model in apps.get_models() if issubclass(model, Job)]
+
+
+def sweep() -> Swept:
+    """Requeue or fail what lost its worker, end what should have been cancelled, ring for what waits unheard."""
+    swept = Swept()
+    for model in job_models():
+        _take_back(model, swept)
+        _ring_again(model, swept)
+    return swept
+
+
+def _take_back(model: type[Job], swept: Swept) -> None:
+    with transaction.atomic():
+        lost = (
+            model._default_manager.select_for_update(skip_locked=True, of=("self",))
+            .filter(status=JobStatus.RUNNING)
+            .extra(  # only the database's clock decides
+                where=[
+                    "lease_expires_at < clock_timestamp()"
+                    " OR cancel_requested_at < clock_timestamp() - make_interval(secs => %s)"
+                ],
+                params=[CANCEL_GRACE_SECONDS],
+            )
+        )
+        for job in lost:
+            _terminate_backend(job)
+            job.lease_token, job.lease_expires_at, job.backend_pid = None, None, None
+            if job.cancel_requested_at:
+                job.status = JobStatus.CANCELLED
+                swept.cancelled.append(str(job))
+            elif job.attempt < job.max_attempts:
+                job.status, job.dispatched_at = JobStatus.QUEUED, None
+                swept.requeued.append(str(job))
+            else:
+                job.status, job.error_code = JobStatus.FAILED, "worker_lost"
+                job.error_detail = (
+                    f"The worker was lost {job.attempt} times while it did this. Nothing was changed. "
+                    "Look at the status page, then start it again."
+                )
+                swept.failed.append(str(job))
+            if job.status != JobStatus.QUEUED:
+                job.finished_at = RawSQL("clock_timestamp()", [])  # type: ignore[assignment]
+            job.save(
+                update_fields=[
+                    "status", "lease_token", "lease_expires_at", "backend_pid", "dispatched_at",
+                    "error_code", "error_detail", "finished_at",
+                ]
+            )
+
+
+def _terminate_backend(job: Job) -> None:
+    """End the lost worker's database connection, whose transaction may still hold locks; only if it is still the same one."""
+    if job.backend_pid is None:
+        return
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE pid = %s AND backend_start = %s AND pid <> pg_backend_pid()",
+            [job.backend_pid, job.backend_started_at],
+        )
+
+
+def _ring_again(model: type[Job], swept: Swept) -> None:
+    unheard = model._default_manager.filter(status=JobStatus.QUEUED).extra(
+        where=[
+            "created_at < clock_timestamp() - interval '2 seconds' AND"
+            " (dispatched_at IS NULL OR dispatched_at < clock_timestamp() - make_interval(secs => %s))"
+        ],
+        params=[RING_AGAIN_SECONDS],
+    )
+    for job in unheard:
+        bell.ring(job)
+        swept.rung.append(str(job))

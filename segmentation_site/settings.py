@@ -1,0 +1,304 @@
+"""Every setting of the site. Each environment variable is read once, here, with its reason beside it."""
+
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import environ
+from csp.constants import NONE, SELF, UNSAFE_EVAL, UNSAFE_INLINE
+from django.core.exceptions import ImproperlyConfigured
+
+from segmentation_site.appearance import UNFOLD as UNFOLD
+from segmentation_site.embedded.folder import DataFolder
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+env = environ.Env()
+# The real environment wins over the file, so that one call can override what a machine has written down.
+environ.Env.read_env(BASE_DIR / ".env", overwrite=False)
+
+# ---- where things live -------------------------------------------------------------------------------------------------
+
+# Embedded servers, uploads, exports and the generated secret key.
+DATA_DIR = Path(env.str("DATA_DIR", default=str(BASE_DIR / "var"))).resolve()
+DATA_FOLDER = DataFolder(DATA_DIR)
+
+# ---- safety ------------------------------------------------------------------------------------------------------------
+
+DEBUG = env.bool("DEBUG", default=False)
+
+LOCAL_HOSTS = ["localhost", "127.0.0.1", "[::1]"]
+_hosts: list[str] = env.list("ALLOWED_HOSTS", default=[])
+IS_PUBLIC = bool(set(_hosts) - set(LOCAL_HOSTS))
+ALLOWED_HOSTS = _hosts or LOCAL_HOSTS
+
+_secret_key: str = env.str("SECRET_KEY", default="")
+if IS_PUBLIC and (len(_secret_key) < 50 or len(set(_secret_key)) < 5):
+    raise ImproperlyConfigured(
+        "ALLOWED_HOSTS names a public host, but SECRET_KEY is missing or weak (at least 50 characters are needed). "
+        'Set one, for example from: python3 -c "import secrets; print(secrets.token_urlsafe(64))"'
+    )
+if IS_PUBLIC and "*" in _hosts:
+    raise ImproperlyConfigured("ALLOWED_HOSTS must name the site's hosts; '*' would let anybody forge links. Name them.")
+if IS_PUBLIC and DEBUG:
+    raise ImproperlyConfigured("DEBUG shows internals to everybody and cannot be on for a public host. Unset DEBUG.")
+SECRET_KEY = _secret_key or DATA_FOLDER.secret_key
+
+CSRF_TRUSTED_ORIGINS: list[str] = env.list("CSRF_TRUSTED_ORIGINS", default=[])
+
+# A public site is served over TLS by the proxy in front of it; the local default speaks plain HTTP on loopback.
+SECURE_SSL_REDIRECT = IS_PUBLIC
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if IS_PUBLIC else None
+SECURE_REDIRECT_EXEMPT = [r"^livez$", r"^readyz$"]
+SECURE_HSTS_SECONDS = 31_536_000 if IS_PUBLIC else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = IS_PUBLIC
+SECURE_HSTS_PRELOAD = IS_PUBLIC
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = IS_PUBLIC
+# The __Host- prefix binds a cookie to this very host; browsers refuse it without TLS.
+SESSION_COOKIE_NAME = "__Host-sessionid" if IS_PUBLIC else "sessionid"
+CSRF_COOKIE_NAME = "__Host-csrftoken" if IS_PUBLIC else "csrftoken"
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = "Lax"
+SESSION_COOKIE_AGE = 30 * 60
+SESSION_SAVE_EVERY_REQUEST = True
+X_FRAME_OPTIONS = "DENY"
+SECURE_REFERRER_POLICY = "same-origin"
+
+# The admin theme's Alpine needs eval and its transitions inline styles; no inline script is allowed anywhere.
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [NONE],
+        "script-src": [SELF, UNSAFE_EVAL],
+        "style-src": [SELF, UNSAFE_INLINE],
+        "img-src": [SELF, "data:"],
+        "font-src": [SELF],
+        "connect-src": [SELF],
+        "form-action": [SELF],
+        "frame-ancestors": [NONE],
+        "base-uri": [NONE],
+        "manifest-src": [SELF],
+    }
+}
+
+# ---- applications ------------------------------------------------------------------------------------------------------
+
+INSTALLED_APPS = [
+    "unfold",
+    "unfold.contrib.filters",
+    "unfold.contrib.forms",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "django.contrib.humanize",
+    "django.contrib.postgres",
+    "rest_framework",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "django_celery_beat",
+    "django_htmx",
+    "axes",
+    "csp",
+    "segmentation_site.embedded",
+    "segmentation_site.jobs",
+    "segmentation_site.access",
+    "customers",
+    "segments",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "segmentation_site.http.requests.RequestIdMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "segmentation_site.access.sessions.AbsoluteSessionLimitMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+    "axes.middleware.AxesMiddleware",
+]
+
+ROOT_URLCONF = "segmentation_site.urls"
+WSGI_APPLICATION = "segmentation_site.wsgi.application"
+
+TEMPLATES: list[dict[str, Any]] = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "segmentation_site.access.roles.permissions_for_templates",
+            ],
+        },
+    },
+]
+
+# ---- database ----------------------------------------------------------------------------------------------------------
+
+# The web keeps a small pool; workers must not, because Celery closes Django's pool at each task's end.
+PROCESS = env.str("SEGMENTATION_PROCESS", default="command")
+WEB_THREADS = env.int("WEB_THREADS", default=4)
+
+_database: dict[str, Any] = env.db_url_config(env.str("DATABASE_URL", default="") or DATA_FOLDER.database_url)
+_database["ENGINE"] = "django.db.backends.postgresql"
+_database.setdefault("OPTIONS", {})
+_database["OPTIONS"] |= {"application_name": f"segmentation-{PROCESS}", "connect_timeout": 5}
+if PROCESS == "web":
+    _database["OPTIONS"]["pool"] = {"min_size": 1, "max_size": WEB_THREADS + 1, "timeout": 5}
+DATABASES = {"default": _database}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+# No page or API request may hold the database longer than this; jobs set their own limits.
+WEB_STATEMENT_TIMEOUT_SECONDS = 20
+
+# ---- broker ------------------------------------------------------------------------------------------------------------
+
+REDIS_URL: str = env.str("REDIS_URL", default="") or DATA_FOLDER.redis_url
+
+
+def _broker_url(redis_url: str) -> str:
+    """Celery wants its own spelling for a unix socket."""
+    if redis_url.startswith("unix://"):
+        path, _, query = redis_url.removeprefix("unix://").partition("?")
+        number = dict(part.split("=", 1) for part in query.split("&") if "=" in part).get("db", "0")
+        return f"redis+socket://{path}?virtual_host={number}"
+    return redis_url
+
+
+CELERY_BROKER_URL = _broker_url(REDIS_URL)
+# The row is the job: results live in PostgreSQL, the message is only a hint, and it is acknowledged early.
+CELERY_RESULT_BACKEND = None
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_ACKS_LATE = False
+CELERY_TASK_SERIALIZER = "json"
+CELERY_ACCEPT_CONTENT = ["json"]
+CELERY_TASK_DEFAULT_QUEUE = "jobs"
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = False
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None
+# Without these a request that rings the bell hangs for over a minute when the broker is frozen; with them it fails in 6 s.
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    "socket_timeout": 3,
+    "socket_connect_timeout": 3,
+    "retry_on_timeout": False,
+    "visibility_timeout": 3600,
+}
+CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
+CELERY_BEAT_SCHEDULE = {"jobs: sweep": {"task": "jobs.sweep", "schedule": 15.0, "options": {"expires": 15}}}
+CELERY_TIMEZONE = "UTC"
+
+# ---- files -------------------------------------------------------------------------------------------------------------
+
+STATIC_URL = "/static/"
+STATIC_ROOT = DATA_DIR / "static"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+MEDIA_ROOT = DATA_DIR / "media"
+STORAGES: dict[str, dict[str, Any]] = {
+    "default": {
+        "BACKEND": "django.core.files.storage.FileSystemStorage",
+        "OPTIONS": {"location": MEDIA_ROOT, "file_permissions_mode": 0o600, "directory_permissions_mode": 0o700},
+    },
+    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+}
+# Uploads above this go to disk while they arrive, so that a web process never holds a file in memory.
+FILE_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
+DATA_UPLOAD_MAX_MEMORY_SIZE = 10 * 1024 * 1024
+IMPORT_MAX_BYTES = env.int("IMPORT_MAX_BYTES", default=2 * 1024**3)
+
+# Chart.js comes with the admin theme as a static file; a system check makes sure that it is there.
+CHART_JS = "unfold/js/chart/chart.js"
+
+# ---- sign-in -----------------------------------------------------------------------------------------------------------
+
+AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher"]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
+]
+LOGIN_URL = "login"
+LOGIN_REDIRECT_URL = "overview"
+LOGOUT_REDIRECT_URL = "login"
+SESSION_ABSOLUTE_AGE = 12 * 60 * 60
+
+AXES_FAILURE_LIMIT = 5
+AXES_COOLOFF_TIME = 0.25  # hours
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_RESET_ON_SUCCESS = True
+AXES_LOCKOUT_TEMPLATE = "registration/locked.html"
+# Behind a proxy the caller's address is in a header; it is believed only when the number of proxies is said.
+PROXY_COUNT = env.int("PROXY_COUNT", default=0)
+AXES_IPWARE_PROXY_COUNT = PROXY_COUNT
+AXES_IPWARE_META_PRECEDENCE_ORDER = ["HTTP_X_FORWARDED_FOR"] if PROXY_COUNT else ["REMOTE_ADDR"]
+
+# ---- API ---------------------------------------------------------------------------------------------------------------
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "segmentation_site.access.keys.ApiKeyAuthentication",
+        "segmentation_site.access.keys.BrowserSessionAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["segmentation_site.access.scopes.HasScope"],
+    "DEFAULT_RENDERER_CLASSES": ["segmentation_site.http.rendering.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_SCHEMA_CLASS": "segmentation_site.http.schema.ProblemAutoSchema",
+    "DEFAULT_VERSIONING_CLASS": None,
+    "EXCEPTION_HANDLER": "segmentation_site.http.problems.as_problem",
+    "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
+    "COERCE_DECIMAL_TO_STRING": False,
+}
+
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Customer segmentation API",
+    "DESCRIPTION": "Segments, their members and profiles, and the customers behind them. Ids are opaque strings that keep "
+    "their meaning over refits.",
+    "VERSION": "1",
+    "OAS_VERSION": "3.1.0",
+    "SCHEMA_PATH_PREFIX": r"/api/v1",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
+    "SERVE_AUTHENTICATION": [],
+    "COMPONENT_SPLIT_REQUEST": True,
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "SORT_OPERATIONS": False,
+}
+
+# ---- language, time, logs ----------------------------------------------------------------------------------------------
+
+LANGUAGE_CODE = "en"
+LANGUAGES = [("en", "English")]
+USE_I18N = True
+USE_TZ = True
+TIME_ZONE = "UTC"
+USE_THOUSAND_SEPARATOR = True
+
+LOGGING: dict[str, Any] = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "filters": {"request_id": {"()": "segmentation_site.http.requests.RequestIdFilter"}},
+    "formatters": {"line": {"format": "{asctime} {levelname} {name} [{request_id}] {message}", "style": "{"}},
+    "handlers": {
+        "stderr": {"class": "logging.StreamHandler", "stream": sys.stderr, "formatter": "line", "filters": ["request_id"]}
+    },
+    "root": {"handlers": ["stderr"], "level": env.str("LOG_LEVEL", default="INFO" if PROCESS != "command" else "WARNING")},
+    "loggers": {"axes": {"level": "ERROR"}, "django.server": {"level": "WARNING"}},
+}
+
+os.environ.setdefault("SEGMENTATION_PROCESS", PROCESS)

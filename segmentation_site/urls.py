@@ -1,0 +1,13 @@
+"""Every address of the site, by noun."""
+
+from django.contrib import admin
+from django.urls import include, path
+
+urlpatterns = [
+    path("", include("segments.pages.urls")),
+    path("", include("customers.pages.urls")),
+    path("", include("segmentation_site.access.pages.urls")),
+    path("", include("segmentation_site.http.health")),
+    path("api/", include("segmentation_site.http.api_urls")),
+    path("admin/", admin.site.urls),
+]

@@ -1,0 +1,8 @@
+"""Segments, as a Django application."""
+
+from django.apps import AppConfig
+
+
+class SegmentsConfig(AppConfig):
+    name = "segments"
+    verbose_name = "Segments"

@@ -1,0 +1,9 @@
+"""The nouns of segmentation, one file each."""
+
+from segments.models.assignment import Assignment
+from segments.models.profile import SegmentProfile
+from segments.models.run import Candidate, Run
+from segments.models.segment import Segment
+from segments.models.segmentation import Segmentation
+
+__all__ = ["Assignment", "Candidate", "Run", "Segment", "SegmentProfile", "Segmentation"]

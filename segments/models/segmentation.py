@@ -1,0 +1,37 @@
+"""A segmentation: a named, saved way of dividing customers."""
+
+from typing import ClassVar
+
+from django.conf import settings
+from django.db import models
+from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy as _
+
+
+class Segmentation(models.Model):
+    """Features, preparation and choice of k, under a name; readers see its published run."""
+
+    personal_data: ClassVar = ()
+
+    name = models.CharField(_("name"), max_length=100, unique=True)
+    slug = models.SlugField(max_length=110, unique=True, editable=False)
+    description = models.TextField(_("description"), blank=True)
+    # Checked by segments.kmeans.shapes.Definition, the one schema of it.
+    definition = models.JSONField(_("definition"))
+    # The pointer: publishing and rolling back move it, and every reader reads through it.
+    published_run = models.ForeignKey(
+        "segments.Run", null=True, blank=True, editable=False, on_delete=models.PROTECT, related_name="+"
+    )
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, editable=False, on_delete=models.SET_NULL, related_name="+"
+    )
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        ordering = ("name",)
+        verbose_name = _("segmentation")
+        verbose_name_plural = _("segmentations")
+
+    def __str__(self) -> str:
+        return self.name
