@@ -54,7 +54,7 @@ class Customer(models.Model):
     # What erasure must clear and logs must not hold.
     personal_data: ClassVar = ("external_id", "first_name", "last_name", "email", "phone", "birth_date")
 
-    external_id = models.CharField(_("customer id"), max_length=200, unique=True, db_collation="C")
+    external_id = models.CharField(_("customer id"), max_length=200, db_collation="C")
     first_name = models.CharField(_("first name"), max_length=200, blank=True)
     last_name = models.CharField(_("last name"), max_length=200, blank=True)
     email = models.CharField(_("e-mail"), max_length=254, blank=True)
@@ -91,6 +91,8 @@ class Customer(models.Model):
         ordering = ("id",)
         verbose_name = _("customer")
         verbose_name_plural = _("customers")
+        # A constraint, not unique=True: that would build a second index for LIKE, which the "C" collation does without.
+        constraints = (models.UniqueConstraint(fields=["external_id"], name="customer_external_id"),)
 
     def __str__(self) -> str:
         return self.external_id
@@ -137,6 +139,18 @@ class ImportMode(models.TextChoices):
     UPDATE = "update", _("Update only")
 
 
+class ImportStatus(models.TextChoices):
+    """A job's states, and two of its own: before an admin has mapped the columns, and after it was taken back."""
+
+    UPLOADED = "uploaded", _("Columns to be mapped")
+    QUEUED = "queued", _("Queued")
+    RUNNING = "running", _("Running")
+    DONE = "done", _("Done")
+    FAILED = "failed", _("Failed")
+    CANCELLED = "cancelled", _("Cancelled")
+    UNDONE = "undone", _("Undone")
+
+
 class Import(Job):
     """One uploaded file on its way into the database, and its report."""
 
@@ -150,8 +164,7 @@ class Import(Job):
     public_id = PublicIdField(prefix="imp")
     kind = models.CharField(max_length=12, choices=Kind, default=Kind.CUSTOMERS)
     mode = models.CharField(max_length=10, choices=ImportMode, default=ImportMode.UPSERT)
-    # False while its columns are being mapped: nobody carries it out before an admin presses Start.
-    is_started = models.BooleanField(default=True)
+    status = models.CharField(max_length=12, choices=ImportStatus, default=ImportStatus.QUEUED, db_index=True)
     is_dry_run = models.BooleanField(default=False)
     file = models.FileField(upload_to="imports/", blank=True)
     file_name = models.CharField(max_length=255)
