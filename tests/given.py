@@ -1,0 +1,59 @@
+"""People and data in words, for every test."""
+
+import time
+from collections.abc import Callable
+from typing import TypeVar
+from urllib.parse import quote, urlencode
+
+from django.contrib.auth.models import Group, User
+from django.db import connection
+
+from segmentation_site.jobs.models import ACTIVE, Job
+
+T = TypeVar("T")
+J = TypeVar("J", bound=Job)
+
+PASSWORD = "correct horse battery staple"
+
+
+def person(role: str, username: str | None = None) -> User:
+    """Somebody with this role, who can sign in with `PASSWORD`."""
+    user = User.objects.create_user(username or role, f"{username or role}@example.com", PASSWORD)
+    user.groups.add(Group.objects.get_or_create(name=role)[0])
+    if role == "admin":
+        user.is_staff = user.is_superuser = True
+        user.save()
+    return user
+
+
+def eventually(look: Callable[[], T], *, seconds: float = 60, what: str = "it") -> T:
+    """What `look` answers once that is truthy; fails when it never is."""
+    deadline = time.monotonic() + seconds
+    while True:
+        seen = look()
+        if seen:
+            return seen
+        assert time.monotonic() < deadline, f"waited {seconds:.0f} s in vain for {what}"
+        time.sleep(0.05)
+
+
+def ended(job: J, *, seconds: float = 90) -> J:
+    """The job once it has ended, carried out by a real worker."""
+
+    def look() -> J | None:
+        job.refresh_from_db()
+        return None if job.status in ACTIVE else job
+
+    return eventually(look, seconds=seconds, what=f"the end of {job}")
+
+
+def url_of_test_database() -> str:
+    """DATABASE_URL of the database that this test process uses, for processes that it starts."""
+    given = connection.settings_dict
+    host, port = str(given["HOST"] or ""), str(given["PORT"] or "")
+    options = given.get("OPTIONS", {})
+    socket = options.get("host") or (host if host.startswith("/") else "")
+    login = f"{quote(str(given['USER']), safe='')}:{quote(str(given['PASSWORD']), safe='')}@"
+    if socket:
+        return f"postgres://{login}/{given['NAME']}?{urlencode({'host': socket})}"
+    return f"postgres://{login}{host}{':' + port if port else ''}/{given['NAME']}"
