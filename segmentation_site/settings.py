@@ -105,6 +105,7 @@ INSTALLED_APPS = [
     "csp",
     "segmentation_site.embedded",
     "segmentation_site.jobs",
+    "segmentation_site.http",
     "segmentation_site.access",
     "customers",
     "segments",
