@@ -75,6 +75,7 @@ class Lease(Generic[J]):
         self._lost = threading.Event()
         self._cancelled = threading.Event()
         self._stopped = threading.Event()
+        self._ended = False
 
     @property
     def _rows(self) -> QuerySet[J]:
@@ -82,6 +83,11 @@ class Lease(Generic[J]):
         return type(self.job)._default_manager.filter(
             pk=self.job.pk, lease_token=self.token, status=JobStatus.RUNNING
         )
+
+    @property
+    def ended(self) -> bool:
+        """Whether the job's end was written by this lease."""
+        return self._ended
 
     def check(self) -> None:
         """Call at every chunk and iteration. Raises Cancelled or LeaseLost; costs no query."""
@@ -108,9 +114,11 @@ class Lease(Generic[J]):
         self.check()
         with transaction.atomic():
             yield
-            self.check()
-            if not self._rows.update(lease_expires_at=_lease_end()):
-                raise LeaseLost(f"{self.job} is no longer ours")
+            # `finish` in the block is a guarded write itself, and leaves no lease to renew.
+            if not self._ended:
+                self.check()
+                if not self._rows.update(lease_expires_at=_lease_end()):
+                    raise LeaseLost(f"{self.job} is no longer ours")
 
     def finish(self, **values: Any) -> None:
         """Mark the job done, with its last results; inside `writing` or on its own. Raises LeaseLost."""
@@ -132,6 +140,7 @@ class Lease(Generic[J]):
         ended = self._rows.update(**values, lease_token=None, lease_expires_at=None, backend_pid=None)
         if not ended:
             raise LeaseLost(f"{self.job} is no longer ours")
+        self._ended = True
 
     def beat(self) -> None:
         """Renew the lease, write progress, and hear whether somebody asked to stop."""
@@ -142,7 +151,9 @@ class Lease(Generic[J]):
             progress_total=self._total,
         )
         if not held:
-            self._lost.set()
+            # After the end was written there is nothing left to hold.
+            if not self._ended:
+                self._lost.set()
         elif self._rows.filter(cancel_requested_at__isnull=False).exists():
             self._cancelled.set()
 
@@ -203,7 +214,7 @@ def carry_out(model: type[J], pk: int, execute: Callable[[J, Lease[J]], None]) -
     try:
         with lease.kept():
             execute(job, lease)
-        if model._default_manager.filter(pk=pk, lease_token=lease.token).exists():
+        if not lease.ended:
             lease.finish()
     except LeaseLost:
         logger.warning("%s was taken over by somebody else; nothing of this attempt was kept", job)
