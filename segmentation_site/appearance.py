@@ -1,10 +1,175 @@
-"""The one visual shell: what the admin theme shows around every page."""
+"""The one visual shell: what the admin theme shows around every page, its own and ours."""
 
+from collections.abc import Callable
 from typing import Any
+
+from django.http import HttpRequest
+from django.templatetags.static import static
+from django.utils.translation import gettext_lazy as _
+
+
+def _who_may(deed: str) -> Callable[[HttpRequest], bool]:
+    """A permission callback for one entry of the sidebar: the page behind it asks for the same deed."""
+
+    def permitted(request: HttpRequest) -> bool:
+        # Settings are read before models exist, and roles need them.
+        from segmentation_site.access.roles import Deed, may
+
+        return may(request.user, Deed[deed])
+
+    return permitted
+
+
+def _is_staff(request: HttpRequest) -> bool:
+    return bool(getattr(request.user, "is_staff", False))
+
+
+def _is_overview(request: HttpRequest) -> bool:
+    return request.path == "/"
+
+
+def _stylesheet(name: str) -> Callable[[HttpRequest], str]:
+    return lambda request: static(f"css/{name}.css")
+
+
+def _script(name: str) -> Callable[[HttpRequest], str]:
+    return lambda request: static(f"js/{name}.js")
+
+
+def shell(request: HttpRequest) -> dict[str, Any]:
+    """Template context of the shell around our own pages: sidebar, colours, scripts.
+
+    A context processor, so that views stay thin. The admin's pages bring their own, and a fragment has no shell.
+    """
+    from django.contrib import admin
+
+    match = request.resolver_match
+    if getattr(request, "htmx", False) or (match and match.app_name == "admin") or not hasattr(request, "user"):
+        return {}
+    site: Any = admin.site
+    # The admin shows its sidebar to staff only; ours asks of each entry who may see it.
+    return site.each_context(request) | {"sidebar_navigation": site.get_sidebar_list(request), "has_permission": True}
+
 
 UNFOLD: dict[str, Any] = {
     "SITE_TITLE": "Segments",
     "SITE_HEADER": "Segments",
+    "SITE_SYMBOL": "bubble_chart",
+    "SITE_FAVICONS": [
+        {"rel": "icon", "type": "image/svg+xml", "href": lambda request: static("images/favicon.svg")},
+    ],
     "SHOW_HISTORY": True,
     "SHOW_VIEW_ON_SITE": False,
+    "BORDER_RADIUS": "8px",
+    "STYLES": [_stylesheet("foundation"), _stylesheet("shell"), _stylesheet("components"), _stylesheet("data"), _stylesheet("forms")],
+    "SCRIPTS": [_script("focus"), _script("job"), _script("disclosure")],
+    "COLORS": {
+        "base": {
+            "50": "oklch(98.4% .003 265)",
+            "100": "oklch(96.4% .005 265)",
+            "200": "oklch(92.3% .007 265)",
+            "300": "oklch(86.5% .011 265)",
+            "400": "oklch(70.5% .017 265)",
+            "500": "oklch(52.5% .02 265)",
+            "600": "oklch(43.5% .021 265)",
+            "700": "oklch(36% .02 265)",
+            "800": "oklch(27% .017 265)",
+            "900": "oklch(20% .013 265)",
+            "950": "oklch(15% .011 265)",
+        },
+        "primary": {
+            "50": "oklch(97.3% .014 277)",
+            "100": "oklch(94.2% .03 277)",
+            "200": "oklch(88.7% .06 277)",
+            "300": "oklch(80.5% .1 277)",
+            "400": "oklch(72% .14 277)",
+            "500": "oklch(61.5% .19 277)",
+            "600": "oklch(53% .215 277)",
+            "700": "oklch(46.5% .2 277)",
+            "800": "oklch(40% .165 277)",
+            "900": "oklch(34.5% .13 277)",
+            "950": "oklch(25% .09 277)",
+        },
+    },
+    "ACCOUNT": {"navigation": []},
+    "SIDEBAR": {
+        "show_search": False,
+        "navigation": [
+            {
+                "items": [
+                    {
+                        "title": _("Overview"),
+                        "icon": "space_dashboard",
+                        "link": "/",
+                        "active": _is_overview,
+                        "permission": _who_may("SEE_SEGMENTS"),
+                    },
+                    {
+                        "title": _("Segments"),
+                        "icon": "bubble_chart",
+                        "link": "/segments/",
+                        "permission": _who_may("SEE_SEGMENTS"),
+                    },
+                    {
+                        "title": _("Customers"),
+                        "icon": "group",
+                        "link": "/customers/",
+                        "permission": _who_may("SEE_CUSTOMERS"),
+                    },
+                ],
+            },
+            {
+                "title": _("Build"),
+                "items": [
+                    {
+                        "title": _("Imports"),
+                        "icon": "upload_file",
+                        "link": "/imports/",
+                        "permission": _who_may("IMPORT"),
+                    },
+                    {
+                        "title": _("Segmentations"),
+                        "icon": "category",
+                        "link": "/segmentations/",
+                        "permission": _who_may("SEE_SEGMENTS"),
+                    },
+                ],
+            },
+            {
+                "title": _("Connect"),
+                "items": [
+                    {
+                        "title": _("API keys"),
+                        "icon": "key",
+                        "link": "/api-keys/",
+                        "permission": _who_may("ADMINISTER"),
+                    },
+                    {
+                        "title": _("API reference"),
+                        "icon": "api",
+                        "link": "/api/docs",
+                        "permission": _who_may("SEE_SEGMENTS"),
+                    },
+                ],
+            },
+            {
+                "title": _("Operate"),
+                "items": [
+                    {
+                        "title": _("Status"),
+                        "icon": "monitor_heart",
+                        "link": "/status",
+                        "permission": _who_may("ADMINISTER"),
+                    },
+                    {
+                        "title": _("Admin"),
+                        "icon": "database",
+                        "link": "/admin/",
+                        "active": lambda request: request.path.startswith("/admin/"),
+                        "permission": _is_staff,
+                    },
+                ],
+            },
+        ],
+    },
 }

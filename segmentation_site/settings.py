@@ -142,6 +142,7 @@ TEMPLATES: list[dict[str, Any]] = [
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
                 "segmentation_site.access.roles.permissions_for_templates",
+                "segmentation_site.appearance.shell",
             ],
         },
     },

@@ -1,0 +1,1 @@
+"""Pages on who may come in: signing in and API keys."""

@@ -1,0 +1,1 @@
+"""What doors show of segments: one file per noun, each a read of what runs have stored."""
