@@ -61,8 +61,8 @@ UNFOLD: dict[str, Any] = {
     "SHOW_HISTORY": True,
     "SHOW_VIEW_ON_SITE": False,
     "BORDER_RADIUS": "8px",
-    "STYLES": [_stylesheet("foundation"), _stylesheet("shell"), _stylesheet("components"), _stylesheet("data"), _stylesheet("forms")],
-    "SCRIPTS": [_script("focus"), _script("job"), _script("disclosure")],
+    "STYLES": [_stylesheet(name) for name in ("foundation", "shell", "components", "data", "forms")],
+    "SCRIPTS": [_script(name) for name in ("focus", "job", "disclosure")],
     "COLORS": {
         "base": {
             "50": "oklch(98.4% .003 265)",

@@ -1,0 +1,78 @@
+"""Customers, attributes and imports in the admin: history is read-only, what is known of a customer may be corrected."""
+
+from typing import Any, ClassVar
+
+from django.contrib import admin
+from django.db import transaction
+from django.db.models.functions import Now
+from django.forms import ModelForm
+from django.http import HttpRequest
+from unfold.admin import ModelAdmin
+
+from customers.models import Attribute, Customer, Import, RejectedRow, lock_writers, next_change
+from segmentation_site.access.kept_admin import HistoryAdmin, KeptAdmin
+
+
+@admin.register(Customer)
+class CustomerAdmin(KeptAdmin):
+    """They come in by import or over the API, which check every value; deleting the row alone would leave traces."""
+
+    list_display = (
+        "external_id", "full_name", "gender", "age", "annual_income", "spending_score", "city", "consent", "updated_at",
+    )
+    list_filter = ("gender", "consent")
+    # From the start of the id, which has an index; the whole of an e-mail address.
+    search_fields = ("external_id__startswith", "email__iexact", "last_name__istartswith")
+    search_help_text = "The beginning of a customer id or last name, or a whole e-mail address"
+    ordering = ("id",)
+    readonly_fields = ("external_id", "source_import", "change_sequence", "created_at", "updated_at")
+    fieldsets: ClassVar = (
+        (None, {"fields": ("external_id", ("first_name", "last_name"), ("email", "phone"), "consent")}),
+        ("Known facts", {"fields": (("gender", "birth_date", "age"), ("annual_income", "spending_score"))}),
+        ("Where and since when", {"fields": (("city", "country"), "joined_on")}),
+        ("History", {"fields": ("source_import", "change_sequence", ("created_at", "updated_at"))}),
+    )
+
+    def save_model(self, request: HttpRequest, obj: Customer, form: ModelForm[Customer], change: bool) -> None:
+        """A correction by hand takes its turn among the writers, so that pullers of changes see it."""
+        with transaction.atomic():
+            lock_writers()
+            values = {name: form.cleaned_data[name] for name in form.changed_data}
+            Customer.objects.filter(pk=obj.pk).update(**values, change_sequence=next_change(), updated_at=Now())
+        obj.refresh_from_db()
+
+
+@admin.register(Attribute)
+class AttributeAdmin(ModelAdmin):
+    list_display = ("label", "key", "kind", "unit", "minimum", "maximum")
+    list_filter = ("kind",)
+    search_fields = ("label", "key")
+    prepopulated_fields: ClassVar = {"key": ("label",)}
+
+
+@admin.register(Import)
+class ImportAdmin(HistoryAdmin):
+    list_display = (
+        "public_id", "file_name", "kind", "status", "rows", "created", "updated", "unchanged", "rejected", "created_by",
+        "created_at",
+    )
+    list_filter = ("status", "kind", "mode")
+    search_fields = ("public_id", "file_name", "input_sha256")
+    list_select_related = ("created_by",)
+    exclude = ("lease_token", "file")
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
+        return [field.name for field in Import._meta.fields if field.name not in self.exclude]
+
+
+@admin.register(RejectedRow)
+class RejectedRowAdmin(HistoryAdmin):
+    list_display = ("line", "source_import", "why")
+    list_filter = ("source_import__kind",)
+    search_fields = ("source_import__public_id__exact", "source_import__file_name")
+    search_help_text = "An import's id or the name of its file"
+    list_select_related = ("source_import",)
+
+    @admin.display(description="reasons")
+    def why(self, row: RejectedRow) -> str:
+        return "; ".join(reason.get("detail", "") for reason in row.reasons)
