@@ -1,0 +1,56 @@
+"""Publishing a run: one transaction that moves one pointer. Rolling back is the same deed with an older run."""
+
+from django.contrib.auth.models import User
+from django.db import transaction
+from django.utils import timezone
+
+from segmentation_site.jobs.models import JobStatus
+from segmentation_site.jobs.problems import Problem
+from segments.models import Run, Segment, Segmentation
+
+
+class NotDone(Problem):
+    code = "run_not_done"
+    sentence = "Run {run} is {state}, so there is nothing to use yet."
+    remedy = "Publish a run that is done."
+    http_status = 409
+
+
+class Outdated(Problem):
+    code = "draft_outdated"
+    sentence = "Another run was published after this draft was made, so its segments were not matched with those in use."
+    remedy = "Start a new run: it will be matched with the segments that are in use now."
+    http_status = 409
+
+
+def publish(run: Run, *, by: User | None) -> Run:
+    """Make `run` the one that readers see; returns it as it is then. Publishing the published run again changes nothing.
+
+    A draft must have been matched with the run that is published now, because its segments would otherwise not keep their ids: raises
+    Outdated. A run that was published before may always come back. Raises NotDone for a run without results.
+    """
+    with transaction.atomic():
+        segmentation = Segmentation.objects.select_for_update().get(pk=run.segmentation_id)
+        run = Run.objects.select_for_update().get(pk=run.pk)
+        if run.status != JobStatus.DONE:
+            raise NotDone(run=run.public_id, state=run.state.label.lower())
+        if segmentation.published_run_id == run.pk:
+            run.segmentation = segmentation
+            return run
+        is_draft = run.published_at is None
+        if is_draft and run.baseline_id != segmentation.published_run_id:
+            raise Outdated()
+        run.published_at, run.published_by = timezone.now(), by
+        run.save(update_fields=["published_at", "published_by"])
+        _end_and_revive_segments(run, before=segmentation.published_run_id)
+        segmentation.published_run = run
+        segmentation.save(update_fields=["published_run"])
+        run.segmentation = segmentation
+    return run
+
+
+def _end_and_revive_segments(run: Run, *, before: int | None) -> None:
+    """Segments of the run live; those of the run that was published before and are not in this one have ended with it."""
+    Segment.objects.filter(profiles__run=run).update(ended_run=None)
+    if before is not None:
+        Segment.objects.filter(profiles__run_id=before).exclude(profiles__run=run).update(ended_run=run)

@@ -1,0 +1,41 @@
+"""Starting a run: a row and a bell."""
+
+from django.contrib.auth.models import User
+from django.db import IntegrityError, transaction
+
+from segmentation_site.jobs import bell
+from segmentation_site.jobs.models import ACTIVE
+from segmentation_site.jobs.problems import Problem
+from segments.models import Run, Segmentation
+
+
+class AlreadyRunning(Problem):
+    code = "already_running"
+    sentence = "A run of this segmentation is already under way: {run}."
+    remedy = "Wait for it, or cancel it first."
+    http_status = 409
+
+
+def start_run(segmentation: Segmentation, *, by: User | None, publish: bool = False, ring: bool = True) -> Run:
+    """Queue a run of the segmentation as it is defined now; readers see nothing of it before it is published.
+
+    `publish` lets the run publish itself when it is done. Without `ring` no worker is called: the caller carries it out itself.
+    Raises AlreadyRunning, with the active run's id, when there is one.
+    """
+    try:
+        with transaction.atomic():
+            run = Run.objects.create(
+                segmentation=segmentation,
+                definition=segmentation.definition,
+                seed=int(segmentation.definition.get("seed", 0)),
+                publish_when_done=publish,
+                created_by=by,
+            )
+            if ring:
+                bell.ring_on_commit(run)
+    except IntegrityError as error:
+        active = Run.objects.filter(segmentation=segmentation, status__in=ACTIVE).first()
+        if active is None:
+            raise
+        raise AlreadyRunning(run=active.public_id) from error
+    return run
