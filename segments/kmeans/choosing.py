@@ -1,0 +1,135 @@
+"""Choosing the number of segments, honestly: several measures, one rule, and the word "none" where the data has no groups."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+from sklearn.metrics import silhouette_score
+from threadpoolctl import threadpool_limits
+
+from segments.kmeans.fitting import THREADS, Check, lloyd, starting_centres
+from segments.kmeans.sampling import hashed_sample
+from segments.kmeans.shapes import Choice, FloatMatrix, Measured, Prepared, Verdict
+
+VALID_STABILITY = 0.75
+SMALLEST_SHARE = 0.02
+SMALLEST_SIZE = 30
+SMALLEST_SIZE_SHARE = 0.05
+CLEAR = 0.50
+OVERLAPPING = 0.25
+NULL_SETS_OF_EACH_KIND = 10
+SAMPLE_FOR_NULL = 1_500
+STARTS_PER_NULL = 3
+
+
+def with_eligibility(candidates: Sequence[Measured], customers: int) -> list[Measured]:
+    """Each candidate with whether it may be recommended: stable enough, and no segment too small to act upon."""
+    least = min(SMALLEST_SIZE, SMALLEST_SIZE_SHARE * customers)
+    return [
+        replace(
+            candidate,
+            is_eligible=(
+                (candidate.stability or 0.0) >= VALID_STABILITY
+                and candidate.smallest_share >= SMALLEST_SHARE
+                and candidate.smallest_size >= least
+            ),
+        )
+        for candidate in candidates
+    ]
+
+
+def recommend(candidates: Sequence[Measured]) -> tuple[Measured, str]:
+    """The candidate to use and why: the highest silhouette among the eligible, else the least bad, said as such.
+
+    The elbow is drawn on the page and never decides (Schubert 2023).
+    """
+    eligible = [candidate for candidate in candidates if candidate.is_eligible]
+    if len(candidates) == 1:
+        only = candidates[0]
+        return only, f"{only.k} segments, as you chose. {_figures(only)}"
+    if eligible:
+        best = max(eligible, key=lambda candidate: (candidate.silhouette or -1.0, -candidate.k))
+        rivals = [candidate for candidate in candidates if candidate is not best]
+        higher = [rival.k for rival in rivals if (rival.silhouette or -1) > (best.silhouette or -1)]
+        why = f"{best.k} segments are best separated among the numbers whose segments are stable and large enough."
+        if higher:
+            why += f" Higher separation at {_listed(higher)} was set aside: those segments are unstable or too small."
+        return best, f"{why} {_figures(best)}"
+    best = max(candidates, key=lambda candidate: (candidate.stability or 0.0, candidate.silhouette or -1.0))
+    return best, (
+        "No number of segments is both stable under resampling and without tiny segments. "
+        f"{best.k} is the least bad. {_figures(best)}"
+    )
+
+
+def _figures(candidate: Measured) -> str:
+    parts = []
+    if candidate.silhouette is not None:
+        parts.append(f"Separation {candidate.silhouette:.2f}")
+    if candidate.stability is not None:
+        parts.append(f"stability {candidate.stability:.2f}")
+    parts.append(f"smallest segment {candidate.smallest_share:.0%}")
+    return ", ".join(parts) + "."
+
+
+def _listed(numbers: Sequence[int]) -> str:
+    words = [str(number) for number in numbers]
+    return words[0] if len(words) == 1 else ", ".join(words[:-1]) + " and " + words[-1]
+
+
+def choose(prepared: Prepared, candidates: Sequence[Measured], *, seed: int, check: Check) -> Choice:
+    """The recommended k with its verdict; the candidates carry their eligibility."""
+    best, reason = recommend(candidates)
+    reached = null_silhouette(prepared, best.k, seed=seed, check=check)
+    observed = _silhouette_on_null_sample(prepared, best.k, seed)
+    if observed <= reached:
+        return Choice(
+            k=best.k,
+            verdict=Verdict.NO_CLEAR_GROUPS,
+            reason=(
+                "No clear groups: data of the same spread without any groups separates just as well "
+                f"({reached:.2f} against {observed:.2f}). These segments are a convenient grid, not natural groups. {reason}"
+            ),
+            null_silhouette=reached,
+        )
+    return Choice(k=best.k, verdict=_verdict(best.silhouette or 0.0), reason=reason, null_silhouette=reached)
+
+
+def _verdict(silhouette: float) -> Verdict:
+    if silhouette >= CLEAR:
+        return Verdict.CLEAR
+    return Verdict.OVERLAPPING if silhouette >= OVERLAPPING else Verdict.WEAK
+
+
+def null_silhouette(prepared: Prepared, k: int, *, seed: int, check: Check) -> float:
+    """The largest silhouette at k among reference sets without groups: ten uniform boxes and ten Gaussians of the same covariance.
+
+    After the reference distribution of the gap statistic (Tibshirani, Walther and Hastie 2001), on at most 1,500 rows.
+    """
+    z = prepared.z[hashed_sample(prepared.ids, SAMPLE_FOR_NULL, seed)]
+    random = np.random.default_rng([seed, k])
+    mean, covariance = z.mean(axis=0), np.atleast_2d(np.cov(z, rowvar=False))
+    low, high = z.min(axis=0), z.max(axis=0)
+    reached = -1.0
+    for number in range(2 * NULL_SETS_OF_EACH_KIND):
+        check()
+        if number % 2:
+            reference = random.multivariate_normal(mean, covariance, size=len(z), method="eigh")
+        else:
+            reference = random.uniform(low, high, size=z.shape)
+        reached = max(reached, _silhouette_of_fit(reference, k, random))
+    return reached
+
+
+def _silhouette_on_null_sample(prepared: Prepared, k: int, seed: int) -> float:
+    """The data's own silhouette, found in the same way and on as many rows as that of the reference sets."""
+    z = prepared.z[hashed_sample(prepared.ids, SAMPLE_FOR_NULL, seed)]
+    random = np.random.default_rng([seed, k, 1])
+    return max(_silhouette_of_fit(z, k, random) for _ in range(4))
+
+
+def _silhouette_of_fit(z: FloatMatrix, k: int, random: np.random.Generator) -> float:
+    with threadpool_limits(THREADS):
+        fits = [lloyd(z, starting_centres(z, k, int(s))) for s in random.integers(0, 2**31 - 1, STARTS_PER_NULL)]
+        labels = min(fits, key=lambda found: found.inertia_).labels_
+        return float(silhouette_score(z, labels)) if len(np.unique(labels)) > 1 else -1.0

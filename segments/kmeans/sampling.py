@@ -1,0 +1,22 @@
+"""Samples that depend on who is in the data and on nothing else: not on row order, engine or number of threads."""
+
+import numpy as np
+import numpy.typing as npt
+
+from segments.kmeans.shapes import IntVector
+
+
+def hashed_order(ids: IntVector, salt: int) -> npt.NDArray[np.uint64]:
+    """A well-mixed 64-bit number for each id (SplitMix64; Steele, Lea and Flood 2014), the same wherever it is computed."""
+    with np.errstate(over="ignore"):
+        mixed = ids.astype(np.uint64) + np.uint64(salt) * np.uint64(0x9E3779B97F4A7C15) + np.uint64(0x9E3779B97F4A7C15)
+        mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+        mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+        return mixed ^ (mixed >> np.uint64(31))
+
+
+def hashed_sample(ids: IntVector, size: int, salt: int) -> IntVector:
+    """Positions of at most `size` rows, ascending: those whose ids hash lowest."""
+    if len(ids) <= size:
+        return np.arange(len(ids))
+    return np.sort(np.argpartition(hashed_order(ids, salt), size)[:size])
