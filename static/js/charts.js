@@ -1,8 +1,9 @@
 // Draws every <figure data-chart="ID">: ID names the json_script element that holds a Chart.js configuration.
 //
-// The configuration is data only. Three things are added here, because JSON cannot say them:
+// The configuration is data only. Four things are added here, because JSON cannot say them:
 //   * a string such as "var(--segment-0)" becomes the theme's colour, anew whenever the theme changes;
 //   * `format` of a scale or dataset ("number", "percent", "signed") becomes its numbers' spelling in ticks and tooltips;
+//   * `inLegend: false` of a dataset keeps it out of the legend;
 //   * `boxes` of a dataset of floating bars (quartiles) draws medians and whiskers over them.
 
 (() => {
@@ -107,6 +108,7 @@
     const legend = (options.plugins.legend ??= { display: (config.data.datasets || []).length > 1 });
     legend.position ??= "bottom";
     legend.labels = { usePointStyle: true, boxHeight: 8, padding: 16, ...legend.labels, color: text };
+    legend.labels.filter = (item, data) => data.datasets[item.datasetIndex].inLegend !== false;
 
     for (const [name, scale] of Object.entries(options.scales ?? {})) {
       scale.grid = { ...scale.grid, color: grid };
