@@ -16,14 +16,19 @@ OWN_WORDS: dict[str, tuple[str, str]] = {
 }
 
 
+def notable(profile: Profile) -> list[FeatureProfile]:
+    """The features that set a segment apart, strongest first; empty when none does."""
+    features = [feature for feature in profile.features if abs(feature.z) >= NOTABLE_Z]
+    return sorted(features, key=lambda feature: (-abs(feature.z) * feature.eta_squared, feature.name))
+
+
 def traits(profile: Profile, labels: Mapping[str, str], *, most: int = 3) -> list[str]:
-    """What sets a segment apart, strongest first, such as `High annual income`; empty when nothing does."""
-    notable = [feature for feature in profile.features if abs(feature.z) >= NOTABLE_Z]
-    notable.sort(key=lambda feature: (-abs(feature.z) * feature.eta_squared, feature.name))
-    return [_trait(feature, labels) for feature in notable[:most]]
+    """What sets a segment apart in words, strongest first; empty when nothing does."""
+    return [trait(feature, labels) for feature in notable(profile)[:most]]
 
 
-def _trait(feature: FeatureProfile, labels: Mapping[str, str]) -> str:
+def trait(feature: FeatureProfile, labels: Mapping[str, str]) -> str:
+    """A feature that sets a segment apart in words, such as `High annual income`."""
     is_high = feature.z > 0
     if feature.name in OWN_WORDS:
         return OWN_WORDS[feature.name][0 if is_high else 1]
