@@ -1,4 +1,4 @@
-"""Customers, attributes and imports in the admin: history is read-only, what is known of a customer may be corrected."""
+"""Customers, attributes and imports in the admin: history is read-only, what is known may be corrected."""
 
 from typing import Any, ClassVar
 
@@ -33,7 +33,7 @@ class CustomerAdmin(KeptAdmin):
         ("History", {"fields": ("source_import", "change_sequence", ("created_at", "updated_at"))}),
     )
 
-    def save_model(self, request: HttpRequest, obj: Customer, form: ModelForm[Customer], change: bool) -> None:
+    def save_model(self, request: HttpRequest, obj: Customer, form: ModelForm, change: bool) -> None:
         """A correction by hand takes its turn among the writers, so that pullers of changes see it."""
         with transaction.atomic():
             lock_writers()

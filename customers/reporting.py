@@ -1,0 +1,60 @@
+"""What imports did, for whoever looks at them: history, reasons, rejected rows."""
+
+from dataclasses import dataclass
+
+from django.db import connection
+from django.db.models import QuerySet
+
+from customers.models import Import, ImportStatus, RejectedRow
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """A reason for which rows of an import were rejected: the column, a code, one of its sentences, and how many rows."""
+
+    field: str
+    code: str
+    example: str
+    count: int
+
+
+def history() -> QuerySet[Import]:
+    """All imports, the newest first, without their bulky columns."""
+    return Import.objects.select_related("created_by").defer("mapping", "params").order_by("-id")
+
+
+def recent_imports(limit: int) -> list[Import]:
+    """The imports that were started last, newest first."""
+    return list(history().exclude(status=ImportStatus.UPLOADED)[:limit])
+
+
+def imported_before(one: Import) -> Import | None:
+    """The last finished import of the very same bytes, if there is another than this one."""
+    if not one.input_sha256:
+        return None
+    return (
+        history()
+        .filter(input_sha256=one.input_sha256, kind=one.kind, status=ImportStatus.DONE, is_dry_run=False)
+        .exclude(pk=one.pk)
+        .first()
+    )
+
+
+def reasons(one: Import, limit: int = 12) -> list[Reason]:
+    """Why rows of this import were rejected, the most frequent reason first; a row may have several."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT reason->>'field', reason->>'code', min(reason->>'detail'), count(*)
+            FROM customers_rejectedrow AS row, jsonb_array_elements(row.reasons) AS reason
+            WHERE row.source_import_id = %s
+            GROUP BY 1, 2 ORDER BY 4 DESC, 1, 2 LIMIT %s
+            """,
+            [one.pk, limit],
+        )
+        return [Reason(field or "", code or "", example or "", count) for field, code, example, count in cursor]
+
+
+def rejected_rows(one: Import, limit: int = 50) -> list[RejectedRow]:
+    """The first rejected rows of this import, in the order of the file."""
+    return list(RejectedRow.objects.filter(source_import=one).order_by("line")[:limit])

@@ -1,0 +1,100 @@
+"""What the front page shows of segments: those in use, and the work done last."""
+
+from dataclasses import dataclass
+
+from customers.overview import Distribution
+from segments.charts import Chart
+from segments.models import Run, Segment, Segmentation, SegmentProfile
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """A segment in use with its size; percent of all, and of the largest for drawing."""
+
+    segment: Segment
+    size: int
+    percent: float
+    percent_of_largest: float
+
+
+@dataclass(frozen=True, slots=True)
+class InUse:
+    """A segmentation that readers see, with its segments, the largest first."""
+
+    segmentation: Segmentation
+    run: Run
+    shares: list[Share]
+
+
+def in_use() -> list[InUse]:
+    """Every segmentation with a published run, the one published last first. Two queries for any number of them."""
+    segmentations = list(
+        Segmentation.objects.filter(published_run__isnull=False)
+        .select_related("published_run")
+        .defer(*(f"published_run__{column}" for column in ("model", "definition", "measures", "matching")))
+        .order_by("-published_run__published_at")
+    )
+    profiles: dict[int, list[SegmentProfile]] = {segmentation.published_run_id: [] for segmentation in segmentations}
+    for profile in (
+        SegmentProfile.objects.filter(run_id__in=profiles, segment__isnull=False)
+        .select_related("segment")
+        .defer("content")
+        .order_by("-size", "segment_id")
+    ):
+        profiles[profile.run_id].append(profile)
+    return [
+        InUse(segmentation, segmentation.published_run, _shares(profiles[segmentation.published_run_id]))
+        for segmentation in segmentations
+        if segmentation.published_run is not None
+    ]
+
+
+def _shares(profiles: list[SegmentProfile]) -> list[Share]:
+    return [
+        Share(profile.segment, profile.size, 100 * profile.share, 100 * profile.size / max(profiles[0].size, 1))
+        for profile in profiles
+        if profile.segment is not None
+    ]
+
+
+def recent_runs(limit: int) -> list[Run]:
+    """The runs that were started last, newest first."""
+    return list(
+        Run.objects.select_related("segmentation", "created_by")
+        .defer("definition", "params", "measures", "model", "matching", "warnings")
+        .order_by("-id")[:limit]
+    )
+
+
+def bar_chart(distribution: Distribution) -> Chart:
+    """How one fact is distributed over all customers, as a chart."""
+    rows = [(one.label, f"{one.count:,}") for one in distribution.bins]
+    if distribution.unknown:
+        rows.append(("Not known", f"{distribution.unknown:,}"))
+    return Chart(
+        config={
+            "type": "bar",
+            "data": {
+                "labels": [one.label for one in distribution.bins],
+                "datasets": [
+                    {
+                        "data": [one.count for one in distribution.bins],
+                        "backgroundColor": "var(--accent)/0.8",
+                        "hoverBackgroundColor": "var(--accent)",
+                        "borderRadius": 4,
+                        "maxBarThickness": 72,
+                    }
+                ],
+            },
+            "options": {
+                "scales": {
+                    "x": {"grid": {"display": False}},
+                    "y": {"beginAtZero": True, "ticks": {"precision": 0, "maxTicksLimit": 5}, "format": "number"},
+                }
+            },
+        },
+        finding=distribution.finding,
+        label=f"Bars: customers by {distribution.label.lower()}",
+        head=(distribution.label, "Customers"),
+        rows=tuple(rows),
+    )

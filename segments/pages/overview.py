@@ -1,0 +1,88 @@
+"""The front page: who the customers are, which segments are in use, and what was done last."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import path, reverse
+from django.utils.formats import number_format
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_safe
+
+from customers.overview import everybody
+from customers.reporting import recent_imports
+from segmentation_site.access.models import ApiKey
+from segmentation_site.access.roles import Deed, may, requires
+from segments.browsing.overview import bar_chart, in_use, recent_runs
+
+RECENT_JOBS = 6
+
+
+@dataclass(frozen=True, slots=True)
+class RecentJob:
+    """One line of recent work, an import or a run."""
+
+    icon: str
+    name: str
+    what: str
+    href: str
+    state: str
+    label: str
+    result: str
+    at: datetime
+
+
+@requires(Deed.SEE_SEGMENTS)
+@require_safe
+def overview(request: HttpRequest) -> HttpResponse:
+    """All at a glance; before there is anything, the three steps that lead to it."""
+    customers = everybody()
+    segmentations = in_use()
+    return render(
+        request,
+        "overview/overview.html",
+        {
+            "customers": customers,
+            "distributions": [(one, bar_chart(one)) for one in customers.distributions],
+            "segmentations": segmentations,
+            "latest": segmentations[0] if segmentations else None,
+            "segment_count": sum(len(one.shares) for one in segmentations),
+            "jobs": _recent_jobs(may_see_imports=may(request.user, Deed.IMPORT)),
+            "has_key": may(request.user, Deed.ADMINISTER) and ApiKey.objects.usable().exists(),
+        },
+    )
+
+
+def _recent_jobs(*, may_see_imports: bool) -> list[RecentJob]:
+    jobs = [
+        RecentJob(
+            icon="category",
+            name=run.segmentation.name,
+            what=_("Run"),
+            href=reverse("run", args=[run.public_id]),
+            state=run.state.value,
+            label=str(run.state.label),
+            result=_("{k} segments").format(k=run.k) if run.k else "",
+            at=run.created_at,
+        )
+        for run in recent_runs(RECENT_JOBS)
+    ]
+    if may_see_imports:
+        jobs += [
+            RecentJob(
+                icon="upload_file",
+                name=one.file_name,
+                what=_("Import"),
+                href=reverse("import", args=[one.public_id]),
+                state=one.status,
+                label=str(one.get_status_display()),
+                result=_("{rows} rows").format(rows=number_format(one.rows)) if one.rows is not None else "",
+                at=one.created_at,
+            )
+            for one in recent_imports(RECENT_JOBS)
+        ]
+    return sorted(jobs, key=lambda job: job.at, reverse=True)[:RECENT_JOBS]
+
+
+urlpatterns = [path("", overview, name="overview")]
