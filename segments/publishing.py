@@ -23,6 +23,16 @@ class Outdated(Problem):
     http_status = 409
 
 
+def obstacle(run: Run) -> Problem | None:
+    """What stands in the way of using this run's segments, if anything does; pages say it before anybody tries."""
+    if run.status != JobStatus.DONE:
+        return NotDone(run=run.public_id, state=run.state.label.lower())
+    is_draft = run.published_at is None
+    if is_draft and run.baseline_id != run.segmentation.published_run_id:
+        return Outdated()
+    return None
+
+
 def publish(run: Run, *, by: User | None) -> Run:
     """Make `run` the one that readers see; returns it as it is then. Publishing the published run again changes nothing.
 
@@ -32,20 +42,16 @@ def publish(run: Run, *, by: User | None) -> Run:
     with transaction.atomic():
         segmentation = Segmentation.objects.select_for_update().get(pk=run.segmentation_id)
         run = Run.objects.select_for_update().get(pk=run.pk)
-        if run.status != JobStatus.DONE:
-            raise NotDone(run=run.public_id, state=run.state.label.lower())
-        if segmentation.published_run_id == run.pk:
-            run.segmentation = segmentation
+        run.segmentation = segmentation
+        if problem := obstacle(run):
+            raise problem
+        if run.is_published:
             return run
-        is_draft = run.published_at is None
-        if is_draft and run.baseline_id != segmentation.published_run_id:
-            raise Outdated()
         run.published_at, run.published_by = timezone.now(), by
         run.save(update_fields=["published_at", "published_by"])
         _end_and_revive_segments(run, before=segmentation.published_run_id)
         segmentation.published_run = run
         segmentation.save(update_fields=["published_run"])
-        run.segmentation = segmentation
     return run
 
 
