@@ -13,7 +13,7 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from segments.kmeans.measuring import jaccard, overlap
-from segments.kmeans.model import Model, score
+from segments.kmeans.model import Model, ModelMismatch, apply_specs, nearest_two, squared_distances
 from segments.kmeans.shapes import Fit, FloatMatrix, IntVector, Prepared
 
 SURVIVES = 0.7
@@ -57,31 +57,24 @@ class Matching:
 def match(old: Model, names: Sequence[str], prepared: Prepared, fit: Fit) -> Matching:
     """Match the groups of `fit` with the segments of `old` on the rows of the new snapshot.
 
-    `names` are the features of `prepared.raw`. Models of other features are compared as well, as long as the new snapshot has their
-    features; raises segments.kmeans.model.ModelMismatch otherwise.
+    `names` are the features of `prepared.raw`, in its order. Raises segments.kmeans.model.ModelMismatch when they lack a feature of
+    the old model: there is nothing to compare then.
     """
-    columns = [list(names).index(spec.name) if spec.name in names else -1 for spec in old.features]
-    raw = prepared.raw[:, columns] if -1 not in columns else prepared.raw
-    scored = score(old, [names[c] for c in columns] if -1 not in columns else names, raw)
-    counts = overlap(scored.nearest, fit.labels, old.k, fit.k)
-    return _decide(old, counts, _closeness(old, scored.nearest, fit))
+    wanted = [spec.name for spec in old.features]
+    if not set(wanted) <= set(names):
+        raise ModelMismatch(f"the segments in use are told apart by {wanted}, this run read only {list(names)}")
+    z_of_old = apply_specs(old.features, prepared.raw[:, [list(names).index(name) for name in wanted]])
+    counts = overlap(nearest_two(z_of_old, old.centroids).nearest, fit.labels, old.k, fit.k)
+    middles = np.array([z_of_old[fit.labels == group].mean(axis=0) for group in range(fit.k)])
+    return _decide(old, counts, squared_distances(old.centroids, middles))
 
 
-def _closeness(old: Model, nearest: IntVector, fit: Fit) -> FloatMatrix:
-    """(k_old, k_new) in [0, 1]: breaks ties of the overlap by how near the groups' middles are, measured by common rows' ranks."""
-    share = np.zeros((old.k, fit.k))
-    for group in range(fit.k):
-        members = nearest[fit.labels == group]
-        if len(members):
-            share[:, group] = np.bincount(members, minlength=old.k) / len(members)
-    return share
-
-
-def _decide(old: Model, counts: IntVector, closeness: FloatMatrix) -> Matching:
+def _decide(old: Model, counts: IntVector, apart: FloatMatrix) -> Matching:
+    """`counts` (k_old, k_new) rows in both; `apart` (k_old, k_new) squared distances of middles in the old space, to break ties."""
     similar = jaccard(counts)
     rows_of_old = counts.sum(axis=1, keepdims=True)
     share = np.divide(counts, rows_of_old, out=np.zeros(counts.shape), where=rows_of_old > 0)
-    pairs = dict(zip(*(side.tolist() for side in linear_sum_assignment(-(similar + 1e-6 * closeness))), strict=True))
+    pairs = dict(zip(*(side.tolist() for side in linear_sum_assignment(1e-6 * apart / (apart.max() or 1.0) - similar)), strict=True))
     kept = {
         new: one
         for one, new in pairs.items()

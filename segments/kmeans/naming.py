@@ -43,7 +43,7 @@ def suggest_names(
     used = {name.casefold() for name in taken}
     names: list[str] = []
     for profile in profiles:
-        words = traits(profile, labels, most=4)
+        words = [trait(feature, labels) for feature in notable(profile)[:4]]
         options = [" · ".join(words[:count]) for count in range(min(2, len(words)), len(words) + 1)]
         name = _first_free([option for option in options if option] or [AVERAGE], used)
         used.add(name.casefold())
