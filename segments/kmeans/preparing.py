@@ -8,6 +8,8 @@ from scipy import stats
 
 from segments.kmeans.model import apply_spec, bend
 from segments.kmeans.shapes import (
+    FEWEST_ROWS,
+    MOST_MISSING,
     Definition,
     FeatureChoice,
     FeatureSpec,
@@ -19,8 +21,6 @@ from segments.kmeans.shapes import (
     Transform,
 )
 
-MOST_MISSING = 0.20
-FEWEST_ROWS = 50
 CLIP_PERCENTILES = (0.5, 99.5)
 # With fewer rows those percentiles lie among the last few customers, who are no outliers for being last.
 FEWEST_ROWS_TO_CLIP = 1_000

@@ -14,6 +14,9 @@ IntVector: TypeAlias = npt.NDArray[np.int64]
 
 LARGEST_K = 30
 MOST_FEATURES = 50
+# Below this many customers there is nothing to divide; a feature that misses more than this share of values says too little.
+FEWEST_ROWS = 50
+MOST_MISSING = 0.20
 
 
 class DefinitionError(ValueError):
