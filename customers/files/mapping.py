@@ -1,0 +1,113 @@
+"""What the headers of a file mean: suggestions from their names, and choices of people checked."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from customers.files.cells import USUAL, Style, style_of
+from customers.files.sampling import Sample
+from customers.files.schema import (
+    Column,
+    MalformedChoice,
+    NoHeader,
+    NoIdColumn,
+    TargetTakenTwice,
+    UnknownHeader,
+    UnknownTarget,
+    split_unit,
+    squash,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class MappedColumn:
+    """A column of the file that is read into `column`.
+
+    position   place in the file, from 0        header   as the file has it
+    factor     what its numbers are multiplied with      style    how it writes numbers and dates
+    """
+
+    position: int
+    header: str
+    column: Column
+    factor: float = 1.0
+    style: Style = USUAL
+
+
+def known_headers(columns: Iterable[Column]) -> frozenset[str]:
+    """Every header that is recognised, squashed."""
+    return frozenset(name for column in columns for name in _names(column))
+
+
+def _names(column: Column) -> list[str]:
+    return [squash(name) for name in (column.key, column.label, *column.aliases)]
+
+
+def suggest(headers: Sequence[str], columns: Sequence[Column]) -> dict[str, str]:
+    """Header → key of the column it most likely means; a header that is not recognised is left out.
+
+    Where several headers could mean the same column, the one with the most telling name gets it (`customer_id` before `id`).
+    """
+    found: dict[str, tuple[int, str]] = {}
+    for column in columns:
+        rank = {name: place for place, name in reversed(list(enumerate(_names(column))))}
+        for header in headers:
+            names = [rank[name] for name in (squash(header), squash(split_unit(header)[0])) if name in rank]
+            if names and (column.key not in found or min(names) < found[column.key][0]):
+                found[column.key] = (min(names), header)
+    chosen = {header: key for key, (_, header) in found.items()}
+    return {header: chosen[header] for header in headers if header in chosen}
+
+
+def read_choices(choices: Iterable[str]) -> dict[str, str]:
+    """`HEADER=target` as people write it → header to target; an empty target leaves the column out. Raises MalformedChoice."""
+    chosen: dict[str, str] = {}
+    for choice in choices:
+        header, sign, target = choice.rpartition("=")
+        if not sign or not header.strip():
+            raise MalformedChoice(choice=choice)
+        chosen[header.strip()] = target.strip()
+    return chosen
+
+
+def complete(sample: Sample, columns: Sequence[Column], chosen: Mapping[str, str]) -> dict[str, str]:
+    """The suggestions, overruled by what people chose; a target that they chose is not suggested for another header as well."""
+    suggested = {
+        header: key
+        for header, key in suggest(sample.headers, columns).items()
+        if header not in chosen and key not in chosen.values()
+    }
+    return {header: key for header, key in {**suggested, **chosen}.items() if key}
+
+
+def apply(sample: Sample, columns: Sequence[Column], mapping: Mapping[str, str]) -> tuple[MappedColumn, ...]:
+    """The columns of the file that are read, in its order, with how each writes its numbers and dates.
+
+    `mapping` is complete: header → key of a column. Raises UnknownHeader, UnknownTarget, TargetTakenTwice, NoHeader, NoIdColumn.
+    """
+    by_key = {column.key: column for column in columns}
+    positions = {header: position for position, header in enumerate(sample.headers)}
+    taken: dict[str, str] = {}
+    for header, key in mapping.items():
+        if header not in positions:
+            raise UnknownHeader(header=header, headers=", ".join(sample.headers))
+        if key not in by_key:
+            raise UnknownTarget(target=key, known=", ".join(by_key))
+        if key in taken:
+            raise TargetTakenTwice(first=taken[key], second=header, target=by_key[key].label)
+        taken[key] = header
+    for column in columns:
+        if column.is_required and column.key not in taken:
+            if not sample.dialect.has_header:
+                raise NoHeader(first=", ".join(sample.rows[0][:5]))
+            raise NoIdColumn(label=column.label, headers=", ".join(sample.headers))
+    mapped = (
+        MappedColumn(
+            position=positions[header],
+            header=header,
+            column=by_key[key],
+            factor=by_key[key].factors.get(split_unit(header)[1], 1.0),
+            style=style_of(by_key[key], sample.cells(header), sample.dialect.delimiter),
+        )
+        for header, key in mapping.items()
+    )
+    return tuple(sorted(mapped, key=lambda one: one.position))

@@ -1,0 +1,151 @@
+"""What a file may bring: columns with their kinds and limits, and what can be wrong with a file as a whole."""
+
+import re
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, ClassVar
+
+# A file is looked at in pieces of this size; a single line must fit into one.
+BLOCK_BYTES = 16 * 1024 * 1024
+MOST_COLUMNS = 500
+LONGEST_HEADER = 200
+
+
+class Kind(StrEnum):
+    """What the values of a column are."""
+
+    TEXT = "text"
+    EMAIL = "email"
+    NUMBER = "number"
+    CATEGORY = "category"
+    BOOLEAN = "boolean"
+    DATE = "date"
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column that values are imported into.
+
+    unit         what numbers are counted in, as people read it ("k$", "years")
+    minimum, maximum   limits of a number, both inclusive
+    categories   stored value → the other spellings that files use for it, in lower case
+    max_length   longest text in characters
+    aliases      headers under which it is known besides its key and label, the most telling first; see `squash`
+    factors      unit in a header's brackets, squashed → what a value is multiplied with ("$": 0.001 for a column in k$)
+    is_required  a row without a value here cannot be saved
+    """
+
+    key: str
+    label: str
+    kind: Kind
+    unit: str = ""
+    minimum: float | None = None
+    maximum: float | None = None
+    categories: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    max_length: int | None = None
+    aliases: tuple[str, ...] = ()
+    factors: Mapping[str, float] = field(default_factory=dict)
+    is_required: bool = False
+
+
+def squash(header: str) -> str:
+    """What is left of a header when case, accents, blanks and punctuation do not count: "E-Mail " → "email"."""
+    plain = unicodedata.normalize("NFKD", header.casefold())
+    return "".join(letter for letter in plain if letter.isalnum())
+
+
+_BRACKETS = re.compile(r"[(\[{]([^)\]}]*)[)\]}]")
+
+
+def split_unit(header: str) -> tuple[str, str]:
+    """A header's name and the unit in its brackets ("" when there is none): "Annual Income (k$)" → ("Annual Income", "k$")."""
+    found = _BRACKETS.search(header)
+    return _BRACKETS.sub(" ", header).strip(), found.group(1).strip().casefold() if found else ""
+
+
+class FileProblem(Exception):
+    """Something wrong with a file as a whole, so that nothing of it is imported: a code, a sentence, a remedy."""
+
+    code: ClassVar[str] = "file_problem"
+    sentence: ClassVar[str] = "This file cannot be imported."
+    remedy: ClassVar[str] = ""
+
+    def __init__(self, **facts: Any) -> None:
+        self.facts = facts
+        super().__init__(f"{self.sentence} {self.remedy}".strip().format(**facts))
+
+
+class EmptyFile(FileProblem):
+    code = "empty_file"
+    sentence = "This file is empty."
+    remedy = "Choose a file with a header and at least one row."
+
+
+class NoRows(FileProblem):
+    code = "no_rows"
+    sentence = "This file has a header ({headers}) but no rows."
+    remedy = "Add at least one row below the header."
+
+
+class NotText(FileProblem):
+    code = "not_text"
+    sentence = "This file is not a CSV file: {found}."
+    remedy = "Save it as CSV (UTF-8) and upload it again."
+
+
+class NoHeader(FileProblem):
+    code = "no_header"
+    sentence = "The first line of this file looks like a row ({first}), not like the names of columns."
+    remedy = (
+        "Put a line with the names of the columns on top, or say what each column is: Column 1, Column 2 and so on."
+    )
+
+
+class DuplicateHeader(FileProblem):
+    code = "duplicate_header"
+    sentence = "The header {header!r} stands over more than one column ({positions})."
+    remedy = "Give each column a name of its own."
+
+
+class TooManyColumns(FileProblem):
+    code = "too_many_columns"
+    sentence = "This file has {count} columns; at most {limit} can be read."
+    remedy = "Leave out the columns that are not needed."
+
+
+class LineTooLong(FileProblem):
+    code = "line_too_long"
+    sentence = "Line {line} is longer than {limit} MB."
+    remedy = "Check that the file has line breaks, and that its quotation marks are closed."
+
+
+class UnknownHeader(FileProblem):
+    code = "unknown_header"
+    sentence = "There is no column {header!r} in this file. Its columns are: {headers}."
+    remedy = "Correct the name."
+
+
+class UnknownTarget(FileProblem):
+    code = "unknown_target"
+    sentence = "{target!r} is not something that is known of customers. Known: {known}."
+    remedy = "Choose one of these."
+
+
+class TargetTakenTwice(FileProblem):
+    code = "target_taken_twice"
+    sentence = "Both {first!r} and {second!r} were mapped to {target}."
+    remedy = "Map only one of them."
+
+
+class NoIdColumn(FileProblem):
+    code = "no_id_column"
+    sentence = "No column of this file was recognised as {label}. Its columns are: {headers}."
+    remedy = "Name one of them customer_id, or say which one it is."
+
+
+class MalformedChoice(FileProblem):
+    code = "malformed_mapping"
+    sentence = "{choice!r} does not say which column means what."
+    remedy = 'Write HEADER=target, for example "Annual Income (k$)=annual_income"; nothing after = leaves a column out.'
