@@ -16,6 +16,9 @@ from segments.kmeans.shapes import Fit, FloatMatrix, IntVector, Prepared
 # Up to here every restart runs on everything; above, only the best of a sample do.
 SMALL = 10_000
 RESTARTS_SMALL = 50
+# One start in 23 finds the best six groups of the mall data: 50 miss them for one seed in nine, 200 for one in 6,000; each is 1 ms.
+TINY = 2_000
+RESTARTS_TINY = 200
 SAMPLE_FOR_STARTS = 20_000
 STARTS_ON_SAMPLE = 20
 BEST_KEPT = 3
@@ -53,8 +56,8 @@ def fit(prepared: Prepared, k: int, *, seed: int, check: Check = _no_check) -> F
     _refuse_too_few(z, k)
     with threadpool_limits(THREADS):
         if len(z) <= SMALL:
-            centroids, iterations = _best_of_restarts(z, k, seed=seed, restarts=RESTARTS_SMALL, check=check)
-            restarts = RESTARTS_SMALL
+            restarts = RESTARTS_TINY if len(z) <= TINY else RESTARTS_SMALL
+            centroids, iterations = _best_of_restarts(z, k, seed=seed, restarts=restarts, check=check)
         else:
             centroids, iterations = _best_by_samples(prepared, k, seed=seed, check=check)
             restarts = STARTS_ON_SAMPLE

@@ -51,7 +51,8 @@ def prepare(ids: IntVector, raw: FloatMatrix, definition: Definition) -> Prepare
     ids  (n,)   int64 customer ids, ascending
     raw  (n, p) float64, NaN where missing, columns in the order of the definition's features
 
-    Raises UnusableFeatures when there are under 50 rows, or a feature is constant or misses more than a fifth of its values.
+    Raises UnusableFeatures when there are under 50 rows, or a feature is constant, misses more than a fifth of its values or has
+    infinite ones.
     """
     names = definition.feature_names
     reasons = _reasons_against(names, raw)
@@ -61,7 +62,7 @@ def prepare(ids: IntVector, raw: FloatMatrix, definition: Definition) -> Prepare
         _fit_spec(choice, raw[:, column], definition.scaling) for column, choice in enumerate(definition.features)
     )
     z = np.column_stack([apply_spec(spec, raw[:, column]) for column, spec in enumerate(specs)])
-    warnings = [*_about_missing(names, raw), *_about_near_duplicates(names, z)]
+    warnings = [*_about_missing(names, raw), *_about_numberings(names, raw), *_about_near_duplicates(names, z)]
     return Prepared(ids=ids, z=np.ascontiguousarray(z), raw=raw, specs=specs, warnings=tuple(warnings))
 
 
@@ -86,6 +87,10 @@ def _reasons_against(names: Sequence[str], raw: FloatMatrix) -> list[Unusable]:
                     f"{missing:.0%} of the customers have no {name}; at most {MOST_MISSING:.0%} may be missing. "
                     "Leave it out or import its values.",
                 )
+            )
+        elif np.isinf(values).any():
+            reasons.append(
+                Unusable(name, "infinite", f"{name} is infinite for some customers. Import their values anew or leave it out.")
             )
         elif np.nanmin(values) == np.nanmax(values):
             reasons.append(
@@ -148,6 +153,23 @@ def _about_missing(names: Sequence[str], raw: FloatMatrix) -> list[str]:
         for name, count in zip(names, missing, strict=True)
         if count
     ]
+
+
+def _about_numberings(names: Sequence[str], raw: FloatMatrix) -> list[str]:
+    return [
+        f"{name} is different for every customer, as if it numbered them; numbers do not make groups. Leave it out."
+        for column, name in enumerate(names)
+        if _is_numbering(raw[:, column])
+    ]
+
+
+def _is_numbering(values: FloatVector) -> bool:
+    """Whether whole numbers differ for everybody and either ascend with the customers or leave hardly a gap."""
+    if np.isnan(values).any() or np.any(values != np.floor(values)):
+        return False
+    if np.all(np.diff(values) > 0):
+        return True
+    return values.max() - values.min() < 2 * len(values) and len(np.unique(values)) == len(values)
 
 
 def _about_near_duplicates(names: Sequence[str], z: FloatMatrix) -> list[str]:

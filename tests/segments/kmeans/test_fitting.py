@@ -1,0 +1,88 @@
+"""The same customers and the same seed give the same groups, and groups that cannot be are refused."""
+
+import numpy as np
+import pytest
+
+from segments.kmeans import fitting
+from segments.kmeans.fitting import TooFewDistinctRows, fit
+from segments.kmeans.model import squared_distances
+from segments.kmeans.shapes import FloatMatrix, IntVector, Prepared
+
+
+def prepared(z: FloatMatrix, ids: IntVector | None = None) -> Prepared:
+    return Prepared(ids=np.arange(1, len(z) + 1) if ids is None else ids, z=z, raw=z, specs=())
+
+
+def blobs(rows: int, *, groups: int = 5, features: int = 3, seed: int = 1) -> FloatMatrix:
+    random = np.random.default_rng(seed)
+    centres = random.uniform(-10, 10, (groups, features))
+    return centres[random.integers(0, groups, rows)] + random.normal(0, 1, (rows, features))
+
+
+@pytest.mark.parametrize("rows", [900, 30_000])
+def test_the_same_seed_gives_the_same_groups_to_the_last_bit(rows: int) -> None:
+    z = blobs(rows)
+    one, other = fit(prepared(z), 6, seed=7), fit(prepared(z), 6, seed=7)
+
+    assert one.centroids.tobytes() == other.centroids.tobytes()
+    assert one.labels.tobytes() == other.labels.tobytes()
+
+
+def test_twenty_seeds_agree_on_the_mall_like_groups_of_a_small_table() -> None:
+    z = blobs(300)
+    assert len({round(fit(prepared(z), 5, seed=seed).inertia, 6) for seed in range(20)}) == 1
+
+
+def test_groups_come_largest_first_whatever_kmeans_called_them() -> None:
+    sizes = fit(prepared(blobs(700)), 4, seed=3).sizes.tolist()
+    assert sizes == sorted(sizes, reverse=True)
+
+
+def test_everybody_is_in_the_nearest_group_and_the_runner_up_is_the_second_nearest() -> None:
+    z = blobs(500)
+    found = fit(prepared(z), 5, seed=0)
+    order = np.argsort(squared_distances(z, found.centroids), axis=1)
+    distances = np.sqrt(np.sort(squared_distances(z, found.centroids), axis=1))
+
+    assert found.labels.tolist() == order[:, 0].tolist()
+    assert found.runner_up.tolist() == order[:, 1].tolist()
+    np.testing.assert_array_equal(found.distance, distances[:, 0])
+    np.testing.assert_array_equal(found.runner_up_distance, distances[:, 1])
+
+
+def test_large_data_is_fitted_as_well_as_ten_full_restarts_would() -> None:
+    z = blobs(40_000, groups=9, features=4, seed=5)
+    best = min(
+        fitting.lloyd(z, fitting.starting_centres(z, 7, start)).inertia_ for start in range(10)
+    )
+    assert fit(prepared(z), 7, seed=0).inertia <= best * 1.001
+
+
+def test_asking_for_more_groups_than_there_are_different_customers_is_refused() -> None:
+    z = np.repeat(np.array([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]), 40, axis=0)
+
+    with pytest.raises(TooFewDistinctRows, match="only 3 different combinations"):
+        fit(prepared(z), 4, seed=0)
+    assert fit(prepared(z), 3, seed=0).inertia == pytest.approx(0)
+
+
+def test_customers_who_are_alike_at_the_head_do_not_hide_the_others() -> None:
+    z = np.vstack([np.zeros((5_000, 2)), blobs(100, features=2)])
+    assert fit(prepared(z), 4, seed=0).k == 4
+
+
+def test_a_fit_can_be_stopped_between_restarts() -> None:
+    class Stop(Exception):
+        pass
+
+    calls = 0
+
+    def check() -> None:
+        nonlocal calls
+        calls += 1
+        if calls == 3:
+            raise Stop
+
+    with pytest.raises(Stop):
+        fit(prepared(blobs(300)), 3, seed=0, check=check)
+    assert calls == 3
