@@ -1,0 +1,158 @@
+"""Defining segmentations, and giving segments their names, notes and actions."""
+
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.db import IntegrityError, transaction
+from django.utils.text import slugify
+
+from customers.attributes import feature_labels
+from segmentation_site.jobs.models import ACTIVE
+from segmentation_site.jobs.problems import Problem
+from segments.kmeans.shapes import Definition, DefinitionError
+from segments.models import Run, Segment, Segmentation
+
+LONGEST_NAME = 100
+LONGEST_ACTION = 200
+LONGEST_TEXT = 10_000
+
+
+class InvalidDefinition(Problem):
+    """The definition names something that cannot be; `pointer` says where."""
+
+    code = "invalid_definition"
+    sentence = "{detail}"
+
+
+class InvalidName(Problem):
+    code = "invalid_name"
+    sentence = "A name has from 1 to {longest} characters."
+    remedy = "Give another one."
+
+
+class TextTooLong(Problem):
+    code = "too_long"
+    sentence = "This text has more than {longest} characters."
+    remedy = "Shorten it."
+
+
+class NameTaken(Problem):
+    code = "name_taken"
+    sentence = "There is already a {noun} called {name}."
+    remedy = "Give another name."
+    http_status = 409
+
+
+class StillRunning(Problem):
+    code = "still_running"
+    sentence = "A run of this segmentation is under way: {run}."
+    remedy = "Cancel it first."
+    http_status = 409
+
+
+def read_definition(value: Any) -> Definition:
+    """A definition out of JSON whose features are all known here. Raises InvalidDefinition, which points at the fault."""
+    try:
+        return Definition.from_json(value, known_features=list(feature_labels()))
+    except DefinitionError as error:
+        raise InvalidDefinition(pointer=error.pointer, detail=error.detail) from error
+
+
+def create_segmentation(
+    *, name: str, definition: Definition, description: str = "", by: User | None = None
+) -> Segmentation:
+    """Save a new segmentation. Raises InvalidName, NameTaken or TextTooLong."""
+    name = _name(name)
+    try:
+        with transaction.atomic():
+            return Segmentation.objects.create(
+                name=name,
+                slug=_free_slug(name),
+                definition=definition.to_json(),
+                description=_text(description, LONGEST_TEXT, "/description"),
+                created_by=by,
+            )
+    except IntegrityError as error:
+        raise NameTaken(noun="segmentation", name=name, pointer="/name") from error
+
+
+def change_segmentation(
+    segmentation: Segmentation,
+    *,
+    name: str | None = None,
+    definition: Definition | None = None,
+    description: str | None = None,
+) -> Segmentation:
+    """Change what is given; runs that exist keep the definition they were started with. Raises as `create_segmentation`."""
+    if name is not None:
+        segmentation.name = _name(name)
+    if definition is not None:
+        segmentation.definition = definition.to_json()
+    if description is not None:
+        segmentation.description = _text(description, LONGEST_TEXT, "/description")
+    try:
+        with transaction.atomic():
+            segmentation.save(update_fields=["name", "definition", "description", "updated_at"])
+    except IntegrityError as error:
+        raise NameTaken(noun="segmentation", name=segmentation.name, pointer="/name") from error
+    return segmentation
+
+
+def delete_segmentation(segmentation: Segmentation) -> None:
+    """Delete a segmentation with its runs, segments and assignments. Raises StillRunning while a run works."""
+    from segments.storing import drop_assignments
+
+    with transaction.atomic():
+        locked = Segmentation.objects.select_for_update().get(pk=segmentation.pk)
+        runs = list(Run.objects.filter(segmentation=locked).only("public_id", "status"))
+        for run in runs:
+            if run.status in ACTIVE:
+                raise StillRunning(run=run.public_id)
+        locked.published_run = None
+        locked.save(update_fields=["published_run"])
+        for run in runs:
+            drop_assignments(run)
+        locked.delete()
+
+
+def edit_segment(
+    segment: Segment, *, name: str | None = None, description: str | None = None, action: str | None = None
+) -> Segment:
+    """Name a segment, note something about it, or say what to do with it; bound to its id, so refits keep it.
+
+    Names are unique among the living segments of a segmentation. Raises InvalidName, NameTaken or TextTooLong.
+    """
+    if name is not None and (name := _name(name)) != segment.name:
+        others = Segment.objects.filter(segmentation=segment.segmentation_id, ended_run=None).exclude(pk=segment.pk)
+        published = segment.segmentation.published_run_id
+        if others.filter(profiles__run=published, name__iexact=name).exists():
+            raise NameTaken(noun="segment", name=name, pointer="/name")
+        segment.name, segment.is_name_suggested = name, False
+    if description is not None:
+        segment.description = _text(description, LONGEST_TEXT, "/description")
+    if action is not None:
+        segment.action = _text(action, LONGEST_ACTION, "/action")
+    segment.save(update_fields=["name", "is_name_suggested", "description", "action"])
+    return segment
+
+
+def _name(name: str) -> str:
+    name = " ".join(name.split())
+    if not 1 <= len(name) <= LONGEST_NAME or "\0" in name:
+        raise InvalidName(longest=LONGEST_NAME, pointer="/name")
+    return name
+
+
+def _text(text: str, longest: int, pointer: str) -> str:
+    text = text.replace("\0", "").strip()
+    if len(text) > longest:
+        raise TextTooLong(longest=longest, pointer=pointer)
+    return text
+
+
+def _free_slug(name: str) -> str:
+    wanted = slugify(name)[:100] or "segmentation"
+    taken = set(Segmentation.objects.filter(slug__startswith=wanted).values_list("slug", flat=True))
+    if wanted not in taken:
+        return wanted
+    return next(slug for number in range(2, len(taken) + 3) if (slug := f"{wanted}-{number}") not in taken)
