@@ -10,6 +10,12 @@ M = TypeVar("M", bound=Model)
 
 PAGE_SIZE = 50
 AFTER = "after"
+LONGEST = 200
+
+
+def asked(request: HttpRequest, name: str) -> str:
+    """What the URL says for a search or filter, as text that PostgreSQL takes: trimmed, no NUL, of a sensible length."""
+    return request.GET.get(name, "").replace("\x00", "").strip()[:LONGEST]
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,14 +13,14 @@ from segmentation_site.access import keys
 from segmentation_site.access.forms import ApiKeyForm
 from segmentation_site.access.models import ApiKey
 from segmentation_site.access.roles import Deed, requires
-from segmentation_site.http.lists import newest_first
+from segmentation_site.http.lists import asked, newest_first
 
 
 @requires(Deed.ADMINISTER)
 @require_safe
 def api_keys(request: HttpRequest) -> HttpResponse:
     """The keys that can be used, or all of them, searched by name or prefix."""
-    search = request.GET.get("search", "").strip()
+    search = asked(request, "search")
     shows_all = request.GET.get("all") == "yes"
     found = ApiKey.objects.all() if shows_all else ApiKey.objects.usable()
     if search:

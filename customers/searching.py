@@ -1,0 +1,111 @@
+"""Finding customers for people: search, filters, sorting, a page at a time."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.db.models import F, Q, QuerySet
+
+from customers.models import Consent, Customer, Gender
+
+PAGE_SIZE = 50
+# What a list may be sorted by; a leading minus turns the order round.
+SORTS = ("external_id", "last_name", "age", "annual_income", "spending_score", "updated_at")
+_SEPARATOR = "~"
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What somebody looks for. Unknown values of the filters and of `sort` count as none.
+
+    text     the beginning of a customer id or of a name, or a whole e-mail address
+    gender, consent   values of the customer's columns; "none" for customers of whom the gender is not known
+    sort     one of SORTS, with a minus for the other direction; "" for the order in which customers came
+    after    where the page before ended, as Found.after
+    """
+
+    text: str = ""
+    gender: str = ""
+    consent: str = ""
+    sort: str = ""
+    after: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One page of customers; `after` asks for the next one and is "" on the last."""
+
+    customers: list[Customer]
+    after: str
+
+
+def find(wanted: Wanted, *, among: QuerySet[Any] | None = None, size: int = PAGE_SIZE) -> Found:
+    """The page of customers that is wanted, if need be only `among` a subquery of their primary keys.
+
+    By key, so that each page costs the same and nobody is skipped while others come in.
+    """
+    found = _matching(wanted)
+    if among is not None:
+        found = found.filter(pk__in=among)
+    column = wanted.sort.removeprefix("-") if wanted.sort.removeprefix("-") in SORTS else ""
+    is_descending = bool(column) and wanted.sort.startswith("-")
+    found = _continue(found, column, is_descending, wanted.after)
+    if column:
+        order = F(column).desc(nulls_last=True) if is_descending else F(column).asc(nulls_last=True)
+        found = found.order_by(order, "pk")
+    else:
+        found = found.order_by("pk")
+    rows = list(found[: size + 1])
+    if len(rows) <= size:
+        return Found(rows, "")
+    last = rows[size - 1]
+    value = getattr(last, column) if column else None
+    text = value.isoformat() if hasattr(value, "isoformat") else "" if value is None else str(value)
+    return Found(rows[:size], f"{last.pk}{_SEPARATOR}{text}")
+
+
+def get(pk: int) -> Customer | None:
+    """One customer with the import that brought it."""
+    return Customer.objects.select_related("source_import").filter(pk=pk).first()
+
+
+def _matching(wanted: Wanted) -> QuerySet[Customer]:
+    found = Customer.objects.all()
+    if wanted.text:
+        found = found.filter(
+            Q(external_id__startswith=wanted.text)
+            | Q(first_name__istartswith=wanted.text)
+            | Q(last_name__istartswith=wanted.text)
+            | Q(email__iexact=wanted.text)
+        )
+    if wanted.gender == "none":
+        found = found.filter(gender="")
+    elif wanted.gender in Gender.values:
+        found = found.filter(gender=wanted.gender)
+    if wanted.consent in Consent.values:
+        found = found.filter(consent=wanted.consent)
+    return found
+
+
+def _continue(found: QuerySet[Customer], column: str, is_descending: bool, after: str) -> QuerySet[Customer]:
+    """What comes after the row that `after` names; from the start when it makes no sense."""
+    pk_text, separator, text = after.partition(_SEPARATOR)
+    if not separator or not pk_text.isdecimal() or len(pk_text) > 18:
+        return found
+    pk = int(pk_text)
+    if not column:
+        return found.filter(pk__gt=pk)
+    field = Customer._meta.get_field(column)
+    if not text and field.null:
+        return found.filter(**{f"{column}__isnull": True}, pk__gt=pk)
+    try:
+        value = field.to_python(text)
+    except (ValidationError, ValueError):
+        return found
+    beyond = "lt" if is_descending else "gt"
+    further = Q(**{f"{column}__{beyond}": value}) | Q(**{column: value, "pk__gt": pk})
+    if field.null:
+        further |= Q(**{f"{column}__isnull": True})
+    return found.filter(further)
+
+
