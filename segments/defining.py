@@ -11,10 +11,13 @@ from segmentation_site.jobs.models import ACTIVE
 from segmentation_site.jobs.problems import Problem
 from segments.kmeans.shapes import Definition, DefinitionError
 from segments.models import Run, Segment, Segmentation
+from segments.storing import drop_assignments
 
 LONGEST_NAME = 100
 LONGEST_ACTION = 200
 LONGEST_TEXT = 10_000
+# Addresses of pages beside the segmentations' own.
+RESERVED_SLUGS = frozenset({"new"})
 
 
 class InvalidDefinition(Problem):
@@ -100,8 +103,6 @@ def change_segmentation(
 
 def delete_segmentation(segmentation: Segmentation) -> None:
     """Delete a segmentation with its runs, segments and assignments. Raises StillRunning while a run works."""
-    from segments.storing import drop_assignments
-
     with transaction.atomic():
         locked = Segmentation.objects.select_for_update().get(pk=segmentation.pk)
         runs = list(Run.objects.filter(segmentation=locked).only("public_id", "status"))
@@ -152,7 +153,7 @@ def _text(text: str, longest: int, pointer: str) -> str:
 
 def _free_slug(name: str) -> str:
     wanted = slugify(name)[:100] or "segmentation"
-    taken = set(Segmentation.objects.filter(slug__startswith=wanted).values_list("slug", flat=True))
+    taken = RESERVED_SLUGS.union(Segmentation.objects.filter(slug__startswith=wanted).values_list("slug", flat=True))
     if wanted not in taken:
         return wanted
     return next(slug for number in range(2, len(taken) + 3) if (slug := f"{wanted}-{number}") not in taken)
