@@ -42,7 +42,7 @@ class SegmentationAdmin(KeptAdmin):
 @admin.register(Run)
 class RunAdmin(HistoryAdmin):
     list_display = (
-        "public_id", "segmentation", "status", "use", "k", "customers", "silhouette", "verdict", "created_by", "created_at",
+        "public_id", "segmentation", "status", "use", "k", "customers", "silhouette", "verdict", "created_at",
     )
     list_select_related = ("segmentation", "created_by")
     list_filter = ("status", "verdict", "segmentation", ("created_at", RangeDateTimeFilter))
@@ -63,7 +63,8 @@ class RunAdmin(HistoryAdmin):
 @admin.register(Candidate)
 class CandidateAdmin(HistoryAdmin):
     list_display = (
-        "run", "k", "inertia", "silhouette", "davies_bouldin", "calinski_harabasz", "stability", "smallest_share", "is_eligible",
+        "run", "k", "silhouette", "stability", "smallest_share", "inertia", "davies_bouldin", "calinski_harabasz",
+        "is_eligible",
     )
     list_select_related = ("run",)
     list_filter = ("k", "is_eligible", "run__segmentation")
@@ -76,7 +77,8 @@ class SegmentAdmin(KeptAdmin):
     list_select_related = ("segmentation", "born_run", "ended_run")
     list_filter = ("segmentation", "is_name_suggested", ("ended_run", admin.EmptyFieldListFilter))
     search_fields = ("name", "public_id", "description", "action", "segmentation__name")
-    readonly_fields = ("public_id", "segmentation", "is_name_suggested", "colour", "born_run", "ended_run")
+    # Its name must stay unique among those in use: the segment's page sees to that.
+    readonly_fields = ("public_id", "name", "segmentation", "is_name_suggested", "colour", "born_run", "ended_run")
 
     @display(description=_("in use"), boolean=True)
     def in_use(self, segment: Segment) -> bool:

@@ -1,8 +1,11 @@
 """Addresses of the pages on segments: each noun's file holds its own list."""
 
-from segments.pages import customers, overview
+from segments.pages import customers, overview, runs, segmentations, segments
 
 urlpatterns = [
     *overview.urlpatterns,
     *customers.urlpatterns,
+    *segmentations.urlpatterns,
+    *runs.urlpatterns,
+    *segments.urlpatterns,
 ]

@@ -1,0 +1,135 @@
+"""What may be segmented on: features with their labels, how they are distributed, and what speaks against each."""
+
+from dataclasses import dataclass
+
+from django.utils.translation import gettext as _
+
+from customers import attributes
+from customers.overview import Distribution, everybody
+from segments.browsing import words
+from segments.kmeans.shapes import MOST_MISSING, Definition
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """A feature as people know it."""
+
+    label: str
+    unit: str = ""
+
+    @property
+    def with_unit(self) -> str:
+        """ "Annual income (k$)"."""
+        return f"{self.label} ({self.unit})" if self.unit else self.label
+
+
+class Labels(dict[str, Label]):
+    """Feature key → Label; a key that is no longer known is shown as its own words, because old runs keep it."""
+
+    def __missing__(self, key: str) -> Label:
+        return Label(key.replace("_", " ").capitalize())
+
+    @property
+    def names(self) -> dict[str, str]:
+        """Each label as text."""
+        return {key: label.label for key, label in self.items()}
+
+    @property
+    def with_units(self) -> dict[str, str]:
+        """Each label with its unit as text."""
+        return {key: label.with_unit for key, label in self.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """One interval of a small histogram: its height in percent of the highest."""
+
+    label: str
+    count: int
+    height: int
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureOption:
+    """A feature that somebody may choose; `blocked` says why not, `note` what to know about it."""
+
+    key: str
+    label: str
+    unit: str
+    note: str
+    blocked: str
+    bars: tuple[Bar, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Preset:
+    """A set of features that often works."""
+
+    key: str
+    label: str
+    features: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """Everything to choose from, and how many customers there are to divide."""
+
+    customers: int
+    options: tuple[FeatureOption, ...]
+    presets: tuple[Preset, ...]
+
+
+def labels() -> Labels:
+    """How people know every feature."""
+    return Labels({column.key: Label(column.label, column.unit) for column in attributes.features()})
+
+
+def in_words(definition: Definition) -> str:
+    """The features of a definition in one line: "Annual income × spending score"."""
+    known = labels()
+    first, *rest = [known[name].label for name in definition.feature_names]
+    return " × ".join([first, *(label[:1].lower() + label[1:] for label in rest)])
+
+
+def offer() -> Offer:
+    """What may be chosen from, with the distributions that are remembered for the state that the customers are in."""
+    whole = everybody()
+    known = {one.key: one for one in whole.distributions}
+    options = tuple(
+        _option(column.key, Label(column.label, column.unit), known.get(column.key)) for column in attributes.features()
+    )
+    usable = tuple(option.key for option in options if not option.blocked)
+    presets = []
+    mall = ("annual_income", "spending_score")
+    if set(mall) <= set(usable):
+        presets.append(Preset("income-spending", _("Mall: income × spending"), mall))
+    if len(usable) > len(presets[0].features if presets else ()):
+        presets.append(Preset("everything", _("Everything numeric"), usable))
+    return Offer(whole.customers, options, tuple(presets))
+
+
+def _option(key: str, label: Label, distribution: Distribution | None) -> FeatureOption:
+    if distribution is None:
+        return FeatureOption(key, label.label, label.unit, "", "", ())
+    customers = distribution.known + distribution.unknown
+    missing = distribution.unknown / customers if customers else 0.0
+    blocked = ""
+    if not distribution.known:
+        blocked = _("not known of any customer")
+    elif missing > MOST_MISSING:
+        blocked = _("missing for {share} of the customers, at most {most} may be").format(
+            share=words.percent(missing), most=words.percent(MOST_MISSING)
+        )
+    elif sum(1 for one in distribution.bins if one.count) == 1:
+        blocked = _("nearly the same for everybody, so it tells nobody apart")
+    note = _("{share} missing, filled with the median").format(share=words.percent(missing)) if missing else _("complete")
+    highest = max((one.count for one in distribution.bins), default=0)
+    return FeatureOption(
+        key,
+        label.label,
+        label.unit,
+        note,
+        blocked,
+        tuple(Bar(one.label, one.count, round(100 * one.count / highest)) for one in distribution.bins),
+    )
+

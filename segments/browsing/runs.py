@@ -1,0 +1,332 @@
+"""What doors show of runs: the curve while one works, and all that a finished one found."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from django.db.models import QuerySet
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from segments.browsing.features import Labels
+from segments.browsing.features import labels as feature_labels
+from segments.browsing import words
+from segments.browsing.segments import Card, cards, direction, everybody_of
+from segments.charts import Chart, elbow, quality, scatter, separation
+from segments.kmeans.shapes import Definition, Measured, Profile, Scaling
+from segments.models import Candidate, Run, Segmentation
+
+# Beyond this many standard deviations a cell of the heat table does not get any stronger.
+STRONGEST_Z = 2.0
+STRONGEST_TINT = 62
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """A measure in plain words; `term` is the field's own word, `position` its place on a scale from 0 to 100."""
+
+    label: str
+    value: str
+    term: str
+    meaning: str = ""
+    position: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """A setting and its value in words."""
+
+    label: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One segment's mean of one feature, and how far it lies from everybody's; `strength` is the tint in percent."""
+
+    value: str
+    against: str
+    direction: str
+    strength: int
+
+
+@dataclass(frozen=True, slots=True)
+class DifferenceRow:
+    """A segment's line of the heat table."""
+
+    card: Card
+    cells: list[Cell]
+
+
+@dataclass(frozen=True, slots=True)
+class Differences:
+    """The heat table: segments down, features across."""
+
+    finding: str
+    features: list[str]
+    rows: list[DifferenceRow]
+    everybody: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of the table of candidates, with the field's own word for it."""
+
+    label: str
+    term: str
+
+
+@dataclass(frozen=True, slots=True)
+class CandidateRow:
+    """One number of segments that was tried."""
+
+    cells: list[str]
+    is_chosen: bool
+    verdict: str
+
+
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """The table of all that was tried."""
+
+    columns: list[Column]
+    rows: list[CandidateRow]
+
+
+@dataclass(frozen=True, slots=True)
+class Results:
+    """All that a finished run's page shows."""
+
+    cards: list[Card]
+    measures: list[Measure]
+    verdict: str
+    doubt: str
+    warnings: list[str]
+    differences: Differences
+    elbow: Chart | None
+    separation: Chart | None
+    candidates: Candidates | None
+    quality: Chart | None
+    settings: list[Fact]
+    everybody: Profile
+
+
+def light(runs: QuerySet[Run]) -> QuerySet[Run]:
+    """Runs without what only their own page needs."""
+    return runs.select_related("segmentation", "created_by").defer(
+        "definition", "params", "measures", "model", "matching", "warnings"
+    )
+
+
+def last_runs(segmentations: Sequence[Segmentation]) -> dict[int, Run]:
+    """The newest run of each segmentation, by the segmentation's id, in one query."""
+    newest = light(Run.objects.filter(segmentation__in=segmentations)).order_by("segmentation_id", "-id")
+    return {run.segmentation_id: run for run in newest.distinct("segmentation_id")}
+
+
+def measured(run: Run) -> list[Measured]:
+    """The candidates that are known so far, by ascending k."""
+    return [
+        Measured(
+            k=one.k,
+            inertia=one.inertia,
+            silhouette=one.silhouette,
+            davies_bouldin=one.davies_bouldin,
+            calinski_harabasz=one.calinski_harabasz,
+            smallest_share=one.smallest_share or 0.0,
+            smallest_size=0,
+            stability=one.stability,
+            is_eligible=one.is_eligible,
+            seconds=one.seconds,
+        )
+        for one in Candidate.objects.filter(run=run).order_by("k")
+    ]
+
+
+def elbow_so_far(candidates: Sequence[Measured]) -> Chart | None:
+    """The curve of a run that still works; nothing before two numbers of segments were tried."""
+    return elbow(candidates) if len(candidates) > 1 else None
+
+
+def results(run: Run) -> Results:
+    """All that a finished run found; reads what the run has stored, so that its cost does not grow with the customers."""
+    found = cards(run)
+    everybody = everybody_of(run)
+    tried = measured(run)
+    labels = feature_labels()
+    has_choice = len(tried) > 1
+    return Results(
+        cards=found,
+        measures=_measures(run, found, tried),
+        verdict=words.verdict(run.verdict),
+        doubt=words.doubt(run.verdict),
+        warnings=[str(warning) for warning in run.warnings],
+        differences=differences(found, everybody, labels),
+        elbow=elbow(tried, run.k) if has_choice else None,
+        separation=separation(tried, run.k) if has_choice else None,
+        candidates=_candidates(tried, run.k) if tried else None,
+        quality=quality([card.series for card in found]),
+        settings=[*facts(Definition.from_json(run.definition), labels), *_run_facts(run)],
+        everybody=everybody,
+    )
+
+
+def map_of(run: Run, x: str, y: str) -> Chart:
+    """The stored sample of customers on two of the run's features."""
+    return scatter([card.series for card in cards(run, with_sample=True)], x, y, feature_labels().with_units)
+
+
+def map_choices(run: Run) -> list[tuple[str, str]]:
+    """The features that a map of this run may show: key and label."""
+    labels = feature_labels()
+    return [(name, labels[name].label) for name in Definition.from_json(run.definition).feature_names]
+
+
+def facts(definition: Definition, labels: Labels) -> list[Fact]:
+    """A definition in plain words."""
+    scalings = {
+        Scaling.STANDARD: _("Equally, each by its own spread"),
+        Scaling.ROBUST: _("Equally, ignoring extreme values"),
+        Scaling.MINMAX: _("Equally, from lowest to highest"),
+        Scaling.NONE: _("As they are"),
+    }
+    if definition.k is None:
+        number = _("The best of {low} to {high}").format(low=definition.k_range[0], high=definition.k_range[1])
+    else:
+        number = _("{k}, as chosen").format(k=definition.k)
+    weighed = [
+        _("{label} × {weight}").format(label=labels[feature.name].label, weight=words.number(feature.weight))
+        if feature.weight != 1
+        else labels[feature.name].label
+        for feature in definition.features
+    ]
+    return [
+        Fact(_("Features"), ", ".join(weighed)),
+        Fact(_("Weighed"), scalings[definition.scaling]),
+        Fact(_("Number of segments"), number),
+        Fact(_("Missing values"), _("Filled with the median")),
+        Fact(_("Seed"), str(definition.seed)),
+    ]
+
+
+def _run_facts(run: Run) -> list[Fact]:
+    fit = (run.model or {}).get("fit", {})
+    rows = [
+        Fact(_("Spread inside segments (inertia)"), f"{run.inertia:,.4f}" if run.inertia is not None else words.NOTHING),
+        Fact(_("Fingerprint of the customers read"), run.input_sha256[:16] or words.NOTHING),
+    ]
+    versions = fit.get("versions")
+    if versions:
+        rows.append(Fact(_("Computed with"), ", ".join(f"{name} {version}" for name, version in versions.items())))
+    return rows
+
+
+def _measures(run: Run, found: Sequence[Card], tried: Sequence[Measured]) -> list[Measure]:
+    chosen = next((one for one in tried if one.k == run.k), None)
+    rows = [
+        Measure(_("Customers"), f"{run.customers or 0:,}", _("Rows that the model was fitted on and assigned to segments")),
+        Measure(
+            _("Number of segments"),
+            str(run.k),
+            _("k, the number of clusters"),
+            ngettext("One number was tried", "{tried} numbers were tried", len(tried)).format(tried=len(tried)),
+        ),
+        Measure(
+            _("Separation"),
+            words.number(run.silhouette),
+            _("Average silhouette, from −1 to 1"),
+            words.separation(run.silhouette),
+            None if run.silhouette is None else round(100 * min(1.0, max(0.0, run.silhouette))),
+        ),
+    ]
+    if chosen and chosen.stability is not None:
+        rows.append(
+            Measure(
+                _("Stability"),
+                words.number(chosen.stability),
+                _("Smallest bootstrap Jaccard of its segments, from 0 to 1"),
+                words.stability(chosen.stability),
+            )
+        )
+    if found:
+        smallest = min(found, key=lambda card: card.size)
+        rows.append(
+            Measure(_("Smallest segment"), smallest.share_words, _("Share of the smallest cluster"), smallest.name)
+        )
+    return rows
+
+
+def differences(found: Sequence[Card], everybody: Profile, labels: Labels) -> Differences:
+    """Every segment's means against everybody's."""
+    features = everybody.features
+    rows = []
+    for card in found:
+        cells = []
+        for feature in features:
+            mine = card.profile.feature(feature.name)
+            cells.append(
+                Cell(
+                    value=words.in_units(mine.mean, labels[feature.name].unit),
+                    against=words.against_average(mine.z),
+                    direction=direction(mine.z),
+                    strength=round(STRONGEST_TINT * min(1.0, abs(mine.z) / STRONGEST_Z)),
+                )
+            )
+        rows.append(DifferenceRow(card, cells))
+    return Differences(
+        finding=_telling(features[0].name if not found else _most_telling(found), labels, found),
+        features=[labels[feature.name].label for feature in features],
+        rows=rows,
+        everybody=[words.in_units(feature.mean, labels[feature.name].unit) for feature in features],
+    )
+
+
+def _most_telling(found: Sequence[Card]) -> str:
+    return max(found[0].profile.features, key=lambda feature: feature.eta_squared).name
+
+
+def _telling(name: str, labels: Labels, found: Sequence[Card]) -> str:
+    share = max((feature.eta_squared for card in found for feature in card.profile.features if feature.name == name), default=0.0)
+    return _("{label} tells the segments apart best: {share} of its variation lies between them.").format(
+        label=labels[name].label, share=words.percent(share)
+    )
+
+
+def _candidates(tried: Sequence[Measured], chosen: int | None) -> Candidates:
+    columns = [
+        Column(_("Segments"), _("k, the number of clusters")),
+        Column(_("Separation"), _("Average silhouette; higher is better")),
+        Column(_("Stability"), _("Smallest bootstrap Jaccard; at least 0.75 is stable")),
+        Column(_("Smallest"), _("Share of the smallest cluster")),
+        Column(_("Spread inside"), _("Inertia, the sum of squared distances; always falls with more segments")),
+        Column(_("Overlap"), _("Davies-Bouldin index; lower is better")),
+        Column(_("Contrast"), _("Calinski-Harabasz index; higher is better")),
+    ]
+    rows = [
+        CandidateRow(
+            cells=[
+                str(one.k),
+                _decimals(one.silhouette),
+                _decimals(one.stability),
+                words.percent(one.smallest_share),
+                words.number(one.inertia),
+                _decimals(one.davies_bouldin),
+                words.number(one.calinski_harabasz),
+            ],
+            is_chosen=one.k == chosen,
+            verdict=_verdict_on(one, chosen),
+        )
+        for one in tried
+    ]
+    return Candidates(columns, rows)
+
+
+def _decimals(value: float | None) -> str:
+    return words.NOTHING if value is None else f"{value:.3f}"
+
+
+def _verdict_on(one: Measured, chosen: int | None) -> str:
+    if one.k == chosen:
+        return _("Chosen")
+    if one.is_eligible is None:
+        return words.NOTHING
+    return _("Possible") if one.is_eligible else _("Unstable or too small")

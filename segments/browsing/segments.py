@@ -1,0 +1,218 @@
+"""What doors show of segments: cards of those in use, and one segment against everybody."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from django.db.models import F, JSONField, Q, QuerySet, TextField, Value
+from django.db.models.expressions import CombinedExpression
+from django.db.models.functions import Cast
+
+from segments.browsing.features import Labels
+from segments.browsing.features import labels as feature_labels
+from segments.browsing import words
+from segments.charts import Chart, Series, boxes, profile_bars
+from segments.kmeans import naming
+from segments.kmeans.shapes import FeatureProfile, Profile
+from segments.models import Run, Segment, Segmentation, SegmentProfile
+
+TRAITS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Trait:
+    """One thing that sets a segment apart: `direction` is above or below the average of everybody."""
+
+    direction: str
+    text: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """A segment of one run at a glance."""
+
+    public_id: str
+    name: str
+    colour: int
+    size: int
+    share: float
+    traits: tuple[Trait, ...]
+    action: str
+    profile: Profile
+
+    @property
+    def share_words(self) -> str:
+        return words.percent(self.share)
+
+    @property
+    def percent(self) -> str:
+        """The share as a CSS length needs it."""
+        return f"{100 * self.share:.2f}"
+
+    @property
+    def series(self) -> Series:
+        """The segment as charts draw it."""
+        return Series(self.name, self.colour, self.profile)
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """A segmentation and its segments in use."""
+
+    segmentation: Segmentation
+    cards: list[Card]
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureRow:
+    """One line of the table of features: a segment's statistics beside everybody's, as text with units."""
+
+    label: str
+    mean: str
+    everybody: str
+    against: str
+    direction: str
+    lowest: str
+    q1: str
+    median: str
+    q3: str
+    highest: str
+    missing: int
+
+
+@dataclass(frozen=True, slots=True)
+class Portrait:
+    """One segment in one run: all that its page shows but its members."""
+
+    segment: Segment
+    run: Run
+    card: Card
+    bars: Chart
+    boxes: list[Chart]
+    features: list[FeatureRow]
+
+    @property
+    def is_in_use(self) -> bool:
+        """Whether readers see this segment now."""
+        return self.run.is_published
+
+
+def direction(z: float) -> str:
+    """Whether a mean lies above or below everybody's, or too near to it to say."""
+    if abs(z) < 0.05:
+        return "near"
+    return "above" if z > 0 else "below"
+
+
+def profiles(runs: Iterable[int], *, with_sample: bool = False) -> QuerySet[SegmentProfile]:
+    """The stored profiles of these runs' segments, the largest first; the points for maps only when they are wanted."""
+    rows = SegmentProfile.objects.filter(run_id__in=list(runs), segment__isnull=False).select_related("segment")
+    if not with_sample:
+        without = CombinedExpression(F("content"), "-", Cast(Value("sample"), TextField()), output_field=JSONField())
+        rows = rows.defer("content").annotate(brief=without)
+    return rows.order_by("-size", "segment_id")
+
+
+def read_profile(row: SegmentProfile) -> Profile:
+    """The profile of a row of `profiles`."""
+    content: dict[str, Any] | None = getattr(row, "brief", None)
+    return Profile.from_json(row.content if content is None else content | {"sample": []})
+
+
+def card(row: SegmentProfile, labels: Labels) -> Card:
+    """A row of `profiles` as a card."""
+    profile, segment = read_profile(row), row.segment
+    assert segment is not None, "everybody is no segment"
+    names = labels.names
+    traits = tuple(
+        Trait(direction(feature.z), naming.trait(feature, names), words.in_units(feature.mean, labels[feature.name].unit))
+        for feature in naming.notable(profile)[:TRAITS]
+    )
+    return Card(
+        public_id=segment.public_id,
+        name=segment.name,
+        colour=segment.colour,
+        size=row.size,
+        share=row.share,
+        traits=traits,
+        action=segment.action,
+        profile=profile,
+    )
+
+
+def cards(run: Run, *, with_sample: bool = False) -> list[Card]:
+    """The segments of a run, the largest first."""
+    labels = feature_labels()
+    return [card(row, labels) for row in profiles([run.pk], with_sample=with_sample)]
+
+
+def cards_in_use(segmentations: Sequence[Segmentation]) -> dict[int, list[Card]]:
+    """For each segmentation's id the cards of its published run; two queries for any number of them."""
+    labels = feature_labels()
+    of_run = {one.published_run_id: one.pk for one in segmentations if one.published_run_id is not None}
+    found: dict[int, list[Card]] = {one.pk: [] for one in segmentations}
+    for row in profiles(of_run):
+        found[of_run[row.run_id]].append(card(row, labels))
+    return found
+
+
+def groups(*, query: str = "", slug: str = "", sort: str = "size") -> list[Group]:
+    """The segments in use by segmentation; `query` is looked for in names, notes and actions. Empty groups are left out."""
+    segmentations = list(Segmentation.objects.filter(published_run__isnull=False).order_by("name"))
+    if slug:
+        segmentations = [one for one in segmentations if one.slug == slug]
+    in_use = cards_in_use(segmentations)
+    if query:
+        matching = set(
+            Segment.objects.filter(segmentation__in=segmentations)
+            .filter(Q(name__icontains=query) | Q(description__icontains=query) | Q(action__icontains=query))
+            .values_list("public_id", flat=True)
+        )
+        in_use = {pk: [one for one in found if one.public_id in matching] for pk, found in in_use.items()}
+    if sort == "name":
+        in_use = {pk: sorted(found, key=lambda one: one.name.casefold()) for pk, found in in_use.items()}
+    return [Group(one, in_use[one.pk]) for one in segmentations if in_use[one.pk]]
+
+
+def portrait(segment: Segment) -> Portrait | None:
+    """The segment in the published run, or in the last run that had it; None when no run kept its profile."""
+    rows = SegmentProfile.objects.filter(segment=segment).select_related("run__segmentation")
+    row = rows.filter(run=segment.segmentation.published_run_id).first() or rows.order_by("-run_id").first()
+    if row is None:
+        return None
+    labels = feature_labels()
+    row.segment = segment
+    one = card(row, labels)
+    everybody = everybody_of(row.run)
+    siblings = [card(sibling, labels).series for sibling in profiles([row.run_id])]
+    return Portrait(
+        segment=segment,
+        run=row.run,
+        card=replace(one, profile=replace(one.profile, sample=())),
+        bars=profile_bars(one.series, everybody, labels.names),
+        boxes=[boxes(siblings, everybody, feature.name, labels.with_units) for feature in one.profile.features],
+        features=[_feature_row(feature, everybody.feature(feature.name), labels) for feature in one.profile.features],
+    )
+
+
+def everybody_of(run: Run) -> Profile:
+    """The profile of all customers of a run."""
+    return Profile.from_json(SegmentProfile.objects.get(run=run, segment=None).content)
+
+
+def _feature_row(feature: FeatureProfile, everybody: FeatureProfile, labels: Labels) -> FeatureRow:
+    label = labels[feature.name]
+    return FeatureRow(
+        label=label.label,
+        mean=words.in_units(feature.mean, label.unit),
+        everybody=words.in_units(everybody.mean, label.unit),
+        against=words.against_average(feature.z),
+        direction=direction(feature.z),
+        lowest=words.number(feature.minimum),
+        q1=words.number(feature.q1),
+        median=words.number(feature.median),
+        q3=words.number(feature.q3),
+        highest=words.number(feature.maximum),
+        missing=feature.missing,
+    )

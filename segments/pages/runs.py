@@ -1,0 +1,122 @@
+"""Pages of runs: live while one works, then what it found, and putting that to use."""
+
+from django.conf import settings
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import path, reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST, require_safe
+
+from segmentation_site.access.roles import Deed, requires
+from segmentation_site.jobs import leases
+from segmentation_site.jobs.models import JobStatus
+from segmentation_site.jobs.problems import Problem
+from segmentation_site.jobs.watching import in_words, watch
+from segments import publishing
+from segments.browsing import runs as browsing
+from segments.forms import MapForm
+from segments.models import Run
+
+
+def get_run(public_id: str) -> Run:
+    """The run with that id, or a page that says there is none."""
+    return get_object_or_404(
+        Run.objects.select_related("segmentation", "created_by", "published_by"), public_id=public_id
+    )
+
+
+@requires(Deed.SEE_SEGMENTS)
+@require_safe
+def show(request: HttpRequest, public_id: str) -> HttpResponse:
+    """One run, in whatever state it is."""
+    run = get_run(public_id)
+    context: dict[str, object] = {
+        "run": run,
+        "chart_js": settings.CHART_JS,
+        "took": in_words(run.elapsed) if run.finished_at and run.elapsed is not None else "",
+    }
+    if run.is_active:
+        context |= _progress_context(run)
+    elif run.status == JobStatus.DONE:
+        context |= {"results": browsing.results(run), "obstacle": publishing.obstacle(run)}
+        context |= _map_context(request, run)
+    return render(request, "runs/run.html", context)
+
+
+@requires(Deed.SEE_SEGMENTS)
+@require_safe
+def progress(request: HttpRequest, public_id: str) -> HttpResponse:
+    """The live part of a run's page; once the run has ended, the word to load the page anew."""
+    run = get_run(public_id)
+    if not run.is_active:
+        return HttpResponse(headers={"HX-Refresh": "true"})
+    context = _progress_context(run)
+    seen = request.GET.get("seen", "")
+    return render(request, "runs/live.html", context | {"is_news": seen != str(context["tried"])})
+
+
+def _progress_context(run: Run) -> dict[str, object]:
+    candidates = browsing.measured(run)
+    return {
+        "run": run,
+        "watch": watch(run),
+        "what": _("Run"),
+        "unit": _("steps"),
+        "fragment_url": reverse("run_progress", args=[run.public_id]) + f"?seen={len(candidates)}",
+        "tried": len(candidates),
+        "elbow": browsing.elbow_so_far(candidates),
+    }
+
+
+@requires(Deed.SEE_SEGMENTS)
+@require_safe
+def map_(request: HttpRequest, public_id: str) -> HttpResponse:
+    """The map alone, for two other features."""
+    run = get_run(public_id)
+    if run.status != JobStatus.DONE:
+        return redirect("run", public_id=run.public_id)
+    return render(request, "runs/map.html", {"run": run} | _map_context(request, run))
+
+
+def _map_context(request: HttpRequest, run: Run) -> dict[str, object]:
+    choices = browsing.map_choices(run)
+    if len(choices) < 2:
+        return {}
+    form = MapForm(request.GET, choices=choices)
+    return {"map_form": form, "map": browsing.map_of(run, *form.axes)}
+
+
+@requires(Deed.SEGMENT)
+@require_POST
+def cancel(request: HttpRequest, public_id: str) -> HttpResponse:
+    """Ask a run to stop."""
+    run = get_run(public_id)
+    if leases.request_cancel(run):
+        messages.info(request, _("The run is told to stop. Nothing half done is kept."))
+    else:
+        messages.info(request, _("The run had already ended."))
+    return redirect("run", public_id=run.public_id)
+
+
+@requires(Deed.PUBLISH)
+@require_POST
+def publish(request: HttpRequest, public_id: str) -> HttpResponse:
+    """Use this run's segments; with an older run that is going back."""
+    run = get_run(public_id)
+    try:
+        publishing.publish(run, by=request.user)  # type: ignore[arg-type]
+    except Problem as problem:
+        messages.error(request, problem.detail)
+    else:
+        messages.success(request, _("These segments are in use now: on all pages and over the API."))
+    return redirect("run", public_id=run.public_id)
+
+
+urlpatterns = [
+    path("runs/<str:public_id>", show, name="run"),
+    path("runs/<str:public_id>/progress", progress, name="run_progress"),
+    path("runs/<str:public_id>/map", map_, name="run_map"),
+    path("runs/<str:public_id>/cancel", cancel, name="run_cancel"),
+    path("runs/<str:public_id>/publish", publish, name="run_publish"),
+]

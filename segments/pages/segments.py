@@ -1,0 +1,90 @@
+"""Pages of segments: those in use, and one of them with everything that is known of it."""
+
+from django.conf import settings
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import path
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST, require_safe
+
+from segmentation_site.access.roles import Deed, requires
+from segmentation_site.jobs.problems import Problem
+from segments import defining
+from segments.browsing import segments as browsing
+from segments.forms import SegmentForm, put_problem
+from segments.models import Segment, Segmentation
+
+
+@requires(Deed.SEE_SEGMENTS)
+@require_safe
+def index(request: HttpRequest) -> HttpResponse:
+    """The segments in use, by segmentation."""
+    query, slug = request.GET.get("q", "").strip(), request.GET.get("segmentation", "")
+    sort = "name" if request.GET.get("sort") == "name" else "size"
+    return render(
+        request,
+        "segments/segments.html",
+        {
+            "groups": browsing.groups(query=query, slug=slug, sort=sort),
+            "segmentations": Segmentation.objects.filter(published_run__isnull=False).only("name", "slug"),
+            "query": query,
+            "chosen": slug,
+            "sort": sort,
+        },
+    )
+
+
+def get_segment(public_id: str) -> Segment:
+    """The segment with that id, or a page that says there is none."""
+    return get_object_or_404(Segment.objects.select_related("segmentation", "ended_run"), public_id=public_id)
+
+
+@requires(Deed.SEE_SEGMENTS)
+@require_safe
+def show(request: HttpRequest, public_id: str) -> HttpResponse:
+    """One segment."""
+    return _page(request, get_segment(public_id))
+
+
+@requires(Deed.SEGMENT)
+@require_POST
+def edit(request: HttpRequest, public_id: str) -> HttpResponse:
+    """Give a segment another name, notes or action; what was typed stays when it cannot be."""
+    segment = get_segment(public_id)
+    form = SegmentForm(request.POST)
+    if form.is_valid():
+        try:
+            defining.edit_segment(segment, **form.cleaned_data)
+        except Problem as problem:
+            put_problem(form, problem)
+        else:
+            messages.success(request, _("Saved."))
+            return redirect("segment", public_id=segment.public_id)
+    return _page(request, get_segment(public_id), form)
+
+
+def _page(request: HttpRequest, segment: Segment, form: SegmentForm | None = None) -> HttpResponse:
+    shown = form or SegmentForm(
+        initial={"name": segment.name, "description": segment.description, "action": segment.action}
+    )
+    portrait = browsing.portrait(segment)
+    return render(
+        request,
+        "segments/segment.html",
+        {
+            "segment": segment,
+            "portrait": portrait,
+            "form": shown,
+            "chart_js": settings.CHART_JS,
+            "members_url": request.build_absolute_uri(f"/api/v1/segments/{segment.public_id}/members"),
+        },
+        status=422 if form is not None else 200,
+    )
+
+
+urlpatterns = [
+    path("segments/", index, name="segments"),
+    path("segments/<str:public_id>", show, name="segment"),
+    path("segments/<str:public_id>/edit", edit, name="segment_edit"),
+]

@@ -1,0 +1,31 @@
+// Shows the fields that belong to a chosen radio (data-shown-for="NAME" data-value="VALUE"), and ticks ready-made choices
+// (data-ticks="NAME" data-values="a b"). Without it all fields are there to be filled in.
+(() => {
+    const showFor = (form) => {
+        for (const part of form.querySelectorAll("[data-shown-for]")) {
+            const chosen = form.querySelector(`input[name="${part.dataset.shownFor}"]:checked`);
+            part.hidden = Boolean(chosen) && chosen.value !== part.dataset.value;
+        }
+    };
+
+    document.addEventListener("DOMContentLoaded", () => {
+        document.querySelectorAll("form:has([data-shown-for])").forEach(showFor);
+    });
+
+    document.addEventListener("change", (event) => {
+        if (event.target.form?.querySelector("[data-shown-for]")) {
+            showFor(event.target.form);
+        }
+    });
+
+    document.addEventListener("click", (event) => {
+        const button = event.target.closest("button[data-ticks]");
+        if (!button) {
+            return;
+        }
+        const wanted = button.dataset.values.split(" ");
+        for (const box of button.form.querySelectorAll(`input[name="${button.dataset.ticks}"]:not(:disabled)`)) {
+            box.checked = wanted.includes(box.value);
+        }
+    });
+})();
