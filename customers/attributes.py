@@ -1,75 +1,72 @@
-"""The registry of what is known about customers: the built-in columns, how files call them and how people read them."""
+"""The registry of what is known of customers: built-in columns, as their model declares them, and registered attributes."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
+
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
+from django.db.models import Field
+from django.utils.text import capfirst
 
 from customers.files.schema import Column, Kind
-from customers.models import Consent, Gender
+from customers.models import Attribute, Customer
 
-BUILT_IN: tuple[Column, ...] = (
-    Column(
-        "external_id",
-        "Customer id",
-        Kind.TEXT,
-        max_length=200,
-        is_required=True,
-        aliases=("customer", "customer no", "customer number", "customer key", "cust id", "client id", "user id", "account id", "id"),
+
+@dataclass(frozen=True, slots=True)
+class _InFiles:
+    """What files know of a built-in column: its headers (the most telling first), units and spellings; see `Column`."""
+
+    aliases: str
+    unit: str = ""
+    factors: tuple[str, ...] = ()
+    spellings: Mapping[str, str] | None = None
+
+
+# In the order in which columns are shown. Aliases and spellings are separated by commas.
+_IN_FILES = {
+    "external_id": _InFiles(
+        "customer id, customer key, customer number, customer no, customer nr, cust id, client id, user id, member id,"
+        " account id, contact id, kundennummer, kunden id, id client, customer, id"
     ),
-    Column("first_name", "First name", Kind.TEXT, max_length=200, aliases=("given name", "forename", "fname")),
-    Column("last_name", "Last name", Kind.TEXT, max_length=200, aliases=("surname", "family name", "lname")),
-    Column("email", "E-mail", Kind.EMAIL, max_length=254, aliases=("email address", "mail", "mail address")),
-    Column("phone", "Phone", Kind.TEXT, max_length=50, aliases=("phone number", "telephone", "mobile", "tel")),
-    Column(
-        "gender",
-        "Gender",
-        Kind.CATEGORY,
-        categories={
-            Gender.FEMALE.value: ("f", "w", "woman"),
-            Gender.MALE.value: ("m", "man"),
-            Gender.OTHER.value: ("diverse", "d", "x", "non-binary", "nonbinary"),
+    "first_name": _InFiles("given name, forename, fname, vorname, prénom"),
+    "last_name": _InFiles("surname, family name, lname, nachname, nom"),
+    "email": _InFiles("email address, mail, mail address, courriel"),
+    "phone": _InFiles("phone number, telephone, telephone number, mobile, mobile phone, tel, telefon"),
+    "gender": _InFiles(
+        "genre, sex, geschlecht, sexe",
+        spellings={
+            "female": "f, w, woman, weiblich, frau, femme",
+            "male": "m, man, männlich, mann, homme",
+            "other": "x, d, diverse, divers, nonbinary, non-binary",
         },
-        aliases=("genre", "sex"),
     ),
-    Column(
-        "birth_date", "Birth date", Kind.DATE, aliases=("date of birth", "birthday", "dob", "born", "born on")
-    ),
-    Column("age", "Age", Kind.NUMBER, unit="years", minimum=0, maximum=130, aliases=("age in years",)),
-    Column(
-        "annual_income",
-        "Annual income",
-        Kind.NUMBER,
+    "birth_date": _InFiles("date of birth, birthday, dob, born, born on, geburtsdatum"),
+    "age": _InFiles("age in years, alter, âge", unit="years"),
+    # Kept in thousands; a file that counts single units says so in its header's brackets.
+    "annual_income": _InFiles(
+        "income, yearly income, annual salary, salary, household income, einkommen",
         unit="k$",
-        minimum=0,
-        aliases=("income", "yearly income", "salary"),
-        factors={"$": 0.001, "usd": 0.001},
+        factors=("$", "usd", "€", "eur", "£", "gbp"),
     ),
-    Column(
-        "spending_score",
-        "Spending score",
-        Kind.NUMBER,
-        minimum=0,
-        maximum=100,
-        aliases=("spend score", "score", "spending"),
+    "spending_score": _InFiles("spend score, spending, score"),
+    "city": _InFiles("town, stadt, ville"),
+    "country": _InFiles("country code, nation, pays"),
+    "joined_on": _InFiles(
+        "joined, join date, signup date, sign up date, registered, registered on, registration date, customer since,"
+        " member since, created, created at"
     ),
-    Column("city", "City", Kind.TEXT, max_length=200, aliases=("town",)),
-    Column("country", "Country", Kind.TEXT, max_length=100, aliases=("country code", "nation")),
-    Column(
-        "joined_on",
-        "Joined on",
-        Kind.DATE,
-        aliases=("joined", "join date", "signup date", "sign up date", "registered on", "customer since"),
-    ),
-    Column(
-        "consent",
-        "Consent",
-        Kind.CATEGORY,
-        categories={
-            Consent.GRANTED.value: ("yes", "y", "true", "1", "opt-in", "subscribed"),
-            Consent.DENIED.value: ("no", "n", "false", "0", "opt-out", "unsubscribed"),
-            Consent.UNKNOWN.value: ("n/a", "na", "none", "-"),
+    "consent": _InFiles(
+        "marketing consent, contactable, opt in, opted in, newsletter",
+        spellings={
+            "granted": "yes, y, true, t, 1, on, opt-in, opted in, subscribed, ja, oui",
+            "denied": "no, n, false, f, 0, off, opt-out, opted out, unsubscribed, nein, non",
+            "unknown": "not asked, pending",
         },
-        aliases=("marketing consent", "opt in", "newsletter"),
     ),
-)
+}
+_EMAILS = frozenset({"email"})
+_PER_THOUSAND = 0.001
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,18 +83,82 @@ class FeatureLabel:
 
 
 def columns() -> tuple[Column, ...]:
-    """Every column that an import can fill, in the order in which people read them."""
-    return BUILT_IN
+    """The built-in columns, all of which an import can fill, the customer id first."""
+    return _COLUMNS
 
 
 def column(key: str) -> Column:
-    """The column of that key. Raises KeyError."""
-    for one in columns():
-        if one.key == key:
-            return one
-    raise KeyError(key)
+    """The built-in column of that key. Raises KeyError."""
+    return _BY_KEY[key]
+
+
+def registered() -> tuple[Column, ...]:
+    """The attributes that admins registered, by label."""
+    return tuple(
+        Column(
+            key=attribute.key,
+            label=attribute.label,
+            kind=Kind(attribute.kind),
+            unit=attribute.unit,
+            minimum=attribute.minimum,
+            maximum=attribute.maximum,
+            categories=dict.fromkeys(attribute.categories, ()),
+        )
+        for attribute in Attribute.objects.order_by("label", "key")
+    )
+
+
+def registry() -> tuple[Column, ...]:
+    """Everything that can be known of a customer: the built-in columns, then the registered attributes."""
+    return (*columns(), *registered())
+
+
+def features() -> tuple[Column, ...]:
+    """The columns that segmentations can be made of: the numbers that are stored for every customer."""
+    return tuple(one for one in columns() if one.kind is Kind.NUMBER)
 
 
 def feature_labels() -> dict[str, FeatureLabel]:
-    """What segmentations can be made of: each numeric column's key, with how people read it."""
-    return {one.key: FeatureLabel(one.label, one.unit) for one in columns() if one.kind is Kind.NUMBER}
+    """The key of each feature, with how people read it."""
+    return {one.key: FeatureLabel(one.label, one.unit) for one in features()}
+
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(word.strip() for word in text.split(","))
+
+
+def _column(key: str, in_files: _InFiles) -> Column:
+    """One built-in column; label, kind and limits are said by the model, and only there."""
+    field: Field[Any, Any] = Customer._meta.get_field(key)  # type: ignore[assignment]
+    spellings = in_files.spellings or {}
+    return Column(
+        key=key,
+        label=capfirst(str(field.verbose_name)),
+        kind=_kind(field),
+        unit=in_files.unit,
+        minimum=_limit(field, MinValueValidator),
+        maximum=_limit(field, MaxValueValidator),
+        categories={str(value): _words(spellings[str(value)]) for value, _ in field.choices or ()},
+        max_length=field.max_length,
+        aliases=_words(in_files.aliases),
+        factors=dict.fromkeys(in_files.factors, _PER_THOUSAND),
+        is_required=key == "external_id",
+    )
+
+
+def _kind(field: "Field[Any, Any]") -> Kind:
+    if field.choices:
+        return Kind.CATEGORY
+    if field.name in _EMAILS:
+        return Kind.EMAIL
+    if isinstance(field, models.DateField):
+        return Kind.DATE
+    return Kind.NUMBER if isinstance(field, models.FloatField) else Kind.TEXT
+
+
+def _limit(field: "Field[Any, Any]", kind: type[MinValueValidator] | type[MaxValueValidator]) -> float | None:
+    return next((float(one.limit_value) for one in field.validators if type(one) is kind), None)  # type: ignore[attr-defined]
+
+
+_COLUMNS = tuple(_column(key, in_files) for key, in_files in _IN_FILES.items())
+_BY_KEY = {one.key: one for one in _COLUMNS}

@@ -45,7 +45,7 @@ def _names(column: Column) -> list[str]:
 def suggest(headers: Sequence[str], columns: Sequence[Column]) -> dict[str, str]:
     """Header → key of the column it most likely means; a header that is not recognised is left out.
 
-    Where several headers could mean the same column, the one with the most telling name gets it (`customer_id` before `id`).
+    Where several headers could mean the same column, the most telling name gets it (`customer_id` before `id`).
     """
     found: dict[str, tuple[int, str]] = {}
     for column in columns:
@@ -59,7 +59,10 @@ def suggest(headers: Sequence[str], columns: Sequence[Column]) -> dict[str, str]
 
 
 def read_choices(choices: Iterable[str]) -> dict[str, str]:
-    """`HEADER=target` as people write it → header to target; an empty target leaves the column out. Raises MalformedChoice."""
+    """`HEADER=target` as people write it → header to target; an empty target leaves the column out.
+
+    Raises MalformedChoice.
+    """
     chosen: dict[str, str] = {}
     for choice in choices:
         header, sign, target = choice.rpartition("=")
@@ -70,7 +73,7 @@ def read_choices(choices: Iterable[str]) -> dict[str, str]:
 
 
 def complete(sample: Sample, columns: Sequence[Column], chosen: Mapping[str, str]) -> dict[str, str]:
-    """The suggestions, overruled by what people chose; a target that they chose is not suggested for another header as well."""
+    """The suggestions, overruled by what people chose; a target that they chose is not suggested for another header."""
     suggested = {
         header: key
         for header, key in suggest(sample.headers, columns).items()
@@ -82,7 +85,8 @@ def complete(sample: Sample, columns: Sequence[Column], chosen: Mapping[str, str
 def apply(sample: Sample, columns: Sequence[Column], mapping: Mapping[str, str]) -> tuple[MappedColumn, ...]:
     """The columns of the file that are read, in its order, with how each writes its numbers and dates.
 
-    `mapping` is complete: header → key of a column. Raises UnknownHeader, UnknownTarget, TargetTakenTwice, NoHeader, NoIdColumn.
+    `mapping` is complete: header → key of a column.
+    Raises UnknownHeader, UnknownTarget, TargetTakenTwice, NoHeader, NoIdColumn.
     """
     by_key = {column.key: column for column in columns}
     positions = {header: position for position, header in enumerate(sample.headers)}

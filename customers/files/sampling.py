@@ -4,6 +4,7 @@ import csv
 import io
 import re
 from collections.abc import Collection, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 from typing import BinaryIO
@@ -78,10 +79,10 @@ class Dialect:
 
 @dataclass(frozen=True, slots=True)
 class Filled:
-    """How a column of the sample fares: the share of rows that say something, and of those the share that could be saved.
+    """How a column of the sample fares: how many rows say something, and how many of those could be saved.
 
-    Both are percentages, rounded down so that 100 means all; `valid` is None when nothing is filled. `reason` is the first one why
-    a cell could not be saved.
+    Both are percentages, rounded down so that 100 means all; `valid` is None when nothing is filled. `reason` is the first
+    one why a cell could not be saved.
     """
 
     filled: int
@@ -205,13 +206,11 @@ def normal_line_ends(text: str) -> str:
 
 
 def _rows(text: str, delimiter: str, most: int) -> list[list[str]]:
-    """Rows that are not blank. A quotation mark that is never closed ends the sample; reading the whole file deals with it."""
+    """Rows that are not blank. A quotation mark that is never closed ends the sample; reading the file deals with it."""
     found: list[list[str]] = []
     lines = csv.reader(io.StringIO(text.replace("\0", "\ufffd"), newline=""), delimiter=delimiter)
-    try:
+    with suppress(csv.Error):
         found.extend(islice((row for row in lines if any(cell.strip() for cell in row)), most))
-    except csv.Error:
-        pass
     return found or [text.split("\n", 1)[0].split(delimiter)]
 
 
@@ -226,7 +225,7 @@ def _lines_of_first_row(text: str, delimiter: str) -> int:
 
 
 def _delimiter(text: str, known: Collection[str]) -> str:
-    """The delimiter whose first row has the most known headers, then whose rows agree most on how many cells they have."""
+    """The delimiter whose first row has the most known headers, then whose rows agree most on their number of cells."""
 
     def score(delimiter: str) -> tuple[int, float, int]:
         table = _rows(text[:65536], delimiter, 50)

@@ -60,14 +60,18 @@ _BRACKETS = re.compile(r"[(\[{]([^)\]}]*)[)\]}]")
 
 
 def split_unit(header: str) -> tuple[str, str]:
-    """A header's name and the unit in its brackets ("" when there is none): "Annual Income (k$)" → ("Annual Income", "k$")."""
+    """A header's name and the unit in its brackets, if any: "Annual Income (k$)" → ("Annual Income", "k$")."""
     found = _BRACKETS.search(header)
     return _BRACKETS.sub(" ", header).strip(), found.group(1).strip().casefold() if found else ""
 
 
 class FileProblem(Exception):
-    """Something wrong with a file as a whole, so that nothing of it is imported: a code, a sentence, a remedy."""
+    """Something wrong with a file as a whole, so that nothing of it is imported: a code, a sentence, a remedy.
 
+    `about` says whether the file itself or the mapping of its columns is at fault.
+    """
+
+    about: ClassVar[str] = "file"
     code: ClassVar[str] = "file_problem"
     sentence: ClassVar[str] = "This file cannot be imported."
     remedy: ClassVar[str] = ""
@@ -122,30 +126,35 @@ class LineTooLong(FileProblem):
 
 
 class UnknownHeader(FileProblem):
+    about = "mapping"
     code = "unknown_header"
     sentence = "There is no column {header!r} in this file. Its columns are: {headers}."
     remedy = "Correct the name."
 
 
 class UnknownTarget(FileProblem):
+    about = "mapping"
     code = "unknown_target"
     sentence = "{target!r} is not something that is known of customers. Known: {known}."
     remedy = "Choose one of these."
 
 
 class TargetTakenTwice(FileProblem):
+    about = "mapping"
     code = "target_taken_twice"
     sentence = "Both {first!r} and {second!r} were mapped to {target}."
     remedy = "Map only one of them."
 
 
 class NoIdColumn(FileProblem):
+    about = "mapping"
     code = "no_id_column"
     sentence = "No column of this file was recognised as {label}. Its columns are: {headers}."
     remedy = "Name one of them customer_id, or say which one it is."
 
 
 class MalformedChoice(FileProblem):
+    about = "mapping"
     code = "malformed_mapping"
     sentence = "{choice!r} does not say which column means what."
     remedy = 'Write HEADER=target, for example "Annual Income (k$)=annual_income"; nothing after = leaves a column out.'

@@ -1,0 +1,8 @@
+"""What happens to customers, for rooms of other apps; sent inside the transaction in which it happens."""
+
+from django.dispatch import Signal
+
+# Keyword argument: import_ (the Import, done).
+import_finished = Signal()
+# Keyword argument: customer_id (the id that no longer exists after the transaction).
+customer_erased = Signal()

@@ -1,0 +1,13 @@
+"""Doors for the worker."""
+
+from celery import shared_task
+
+from customers import importing
+from customers.models import Import
+from segmentation_site.jobs import leases
+
+
+@shared_task(name=Import.task)
+def execute_import(import_id: int) -> None:
+    """Carry out one import."""
+    leases.carry_out(Import, import_id, importing.execute)
