@@ -1,6 +1,6 @@
-"""From profiles and candidates to charts: Chart.js configurations, each with the sentence that it shows and its table.
+"""From profiles and candidates to charts: Chart.js configurations, each with its finding in a sentence and its table.
 
-Colours are names of CSS variables, so that a chart follows the theme; a segment's index is its colour and its point shape.
+Colours are names of CSS variables, so that a chart follows the theme; a segment's index gives colour and point shape.
 """
 
 from collections.abc import Mapping, Sequence
@@ -9,7 +9,7 @@ from typing import Any
 
 from segments.kmeans.shapes import FeatureProfile, Measured, Profile
 
-# How many colours there are, each with a point shape (and its rotation in degrees) of its own; the style sheet has the same.
+# The point shape, and its rotation in degrees, of each colour; the style sheet draws the same.
 SHAPES: tuple[tuple[str, int], ...] = (
     ("circle", 0),
     ("triangle", 0),
@@ -60,9 +60,6 @@ def colour_of(index: int, alpha: float | None = None) -> str:
 
 def _text(value: float | None) -> str:
     return "–" if value is None else f"{value:,.4g}" if abs(value) < 1000 else f"{value:,.0f}"
-
-
-# ---- choosing k ----------------------------------------------------------------------------------------------------------
 
 
 def elbow(candidates: Sequence[Measured], chosen: int | None = None) -> Chart:
@@ -138,9 +135,6 @@ def _over_k(
         for one, value, mine in zip(candidates, values, is_chosen, strict=True)
     )
     return Chart(config, finding, f"Line: {title.lower()} for each number of segments", ("Segments", title), rows)
-
-
-# ---- segments side by side -----------------------------------------------------------------------------------------------
 
 
 def scatter(series: Sequence[Series], x: str, y: str, labels: Mapping[str, str]) -> Chart:
@@ -352,9 +346,6 @@ def _quality_finding(measured: Sequence[Series]) -> str:
     return f"{'; '.join(words)}. Filled bars are separation, outlined ones stability."
 
 
-# ---- one segment against everybody ---------------------------------------------------------------------------------------
-
-
 def profile_bars(one: Series, everybody: Profile, labels: Mapping[str, str]) -> Chart:
     """A segment's means against everybody's, in everybody's standard deviations, the largest difference first."""
     features = sorted(one.profile.features, key=lambda feature: -abs(feature.z))
@@ -408,6 +399,6 @@ def _bars_finding(features: Sequence[FeatureProfile], everybody: Profile, labels
     if abs(strongest.z) < 0.5:
         return "These customers are close to the average in everything that was looked at."
     return (
-        f"What stands out most is {labels.get(strongest.name, strongest.name).lower()}: {_text(strongest.mean)} on average, "
-        f"against {_text(everybody.feature(strongest.name).mean)} for everybody."
+        f"What stands out most is {labels.get(strongest.name, strongest.name).lower()}: "
+        f"{_text(strongest.mean)} on average, against {_text(everybody.feature(strongest.name).mean)} for everybody."
     )

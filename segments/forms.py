@@ -71,7 +71,12 @@ class SegmentationForm(forms.Form):
     definition: Definition
 
     def __init__(
-        self, *args: Any, options: Sequence[FeatureOption], customers: int, before: Definition | None = None, **kwargs: Any
+        self,
+        *args: Any,
+        options: Sequence[FeatureOption],
+        customers: int,
+        before: Definition | None = None,
+        **kwargs: Any,
     ) -> None:
         super().__init__(*args, **kwargs)
         self.options = {option.key: option for option in options}

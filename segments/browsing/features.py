@@ -4,30 +4,17 @@ from dataclasses import dataclass
 
 from django.utils.translation import gettext as _
 
-from customers import attributes
+from customers.attributes import FeatureLabel, feature_labels
 from customers.overview import Distribution, everybody
 from segments.browsing import words
 from segments.kmeans.shapes import MOST_MISSING, Definition
 
 
-@dataclass(frozen=True, slots=True)
-class Label:
-    """A feature as people know it."""
+class Labels(dict[str, FeatureLabel]):
+    """Feature key → label and unit; a key that is no longer known is shown as its own words: old runs keep it."""
 
-    label: str
-    unit: str = ""
-
-    @property
-    def with_unit(self) -> str:
-        """ "Annual income (k$)"."""
-        return f"{self.label} ({self.unit})" if self.unit else self.label
-
-
-class Labels(dict[str, Label]):
-    """Feature key → Label; a key that is no longer known is shown as its own words, because old runs keep it."""
-
-    def __missing__(self, key: str) -> Label:
-        return Label(key.replace("_", " ").capitalize())
+    def __missing__(self, key: str) -> FeatureLabel:
+        return FeatureLabel(key.replace("_", " ").capitalize())
 
     @property
     def names(self) -> dict[str, str]:
@@ -79,14 +66,14 @@ class Offer:
     presets: tuple[Preset, ...]
 
 
-def labels() -> Labels:
+def known_labels() -> Labels:
     """How people know every feature."""
-    return Labels({column.key: Label(column.label, column.unit) for column in attributes.features()})
+    return Labels(feature_labels())
 
 
 def in_words(definition: Definition) -> str:
     """The features of a definition in one line: "Annual income × spending score"."""
-    known = labels()
+    known = known_labels()
     first, *rest = [known[name].label for name in definition.feature_names]
     return " × ".join([first, *(label[:1].lower() + label[1:] for label in rest)])
 
@@ -95,9 +82,7 @@ def offer() -> Offer:
     """What may be chosen from, with the distributions that are remembered for the state that the customers are in."""
     whole = everybody()
     known = {one.key: one for one in whole.distributions}
-    options = tuple(
-        _option(column.key, Label(column.label, column.unit), known.get(column.key)) for column in attributes.features()
-    )
+    options = tuple(_option(key, label, known.get(key)) for key, label in feature_labels().items())
     usable = tuple(option.key for option in options if not option.blocked)
     presets = []
     mall = ("annual_income", "spending_score")
@@ -108,7 +93,7 @@ def offer() -> Offer:
     return Offer(whole.customers, options, tuple(presets))
 
 
-def _option(key: str, label: Label, distribution: Distribution | None) -> FeatureOption:
+def _option(key: str, label: FeatureLabel, distribution: Distribution | None) -> FeatureOption:
     if distribution is None:
         return FeatureOption(key, label.label, label.unit, "", "", ())
     customers = distribution.known + distribution.unknown
@@ -122,7 +107,9 @@ def _option(key: str, label: Label, distribution: Distribution | None) -> Featur
         )
     elif sum(1 for one in distribution.bins if one.count) == 1:
         blocked = _("nearly the same for everybody, so it tells nobody apart")
-    note = _("{share} missing, filled with the median").format(share=words.percent(missing)) if missing else _("complete")
+    note = _("complete")
+    if missing:
+        note = _("{share} missing, filled with the median").format(share=words.percent(missing))
     highest = max((one.count for one in distribution.bins), default=0)
     return FeatureOption(
         key,

@@ -7,9 +7,8 @@ from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from segments.browsing.features import Labels
-from segments.browsing.features import labels as feature_labels
 from segments.browsing import words
+from segments.browsing.features import Labels, known_labels
 from segments.browsing.segments import Card, cards, direction, everybody_of
 from segments.charts import Chart, elbow, quality, scatter, separation
 from segments.kmeans.shapes import Definition, Measured, Profile, Scaling
@@ -148,11 +147,11 @@ def elbow_so_far(candidates: Sequence[Measured]) -> Chart | None:
 
 
 def results(run: Run) -> Results:
-    """All that a finished run found; reads what the run has stored, so that its cost does not grow with the customers."""
+    """All that a finished run found, out of what it has stored: the cost does not grow with the customers."""
     found = cards(run)
     everybody = everybody_of(run)
     tried = measured(run)
-    labels = feature_labels()
+    labels = known_labels()
     has_choice = len(tried) > 1
     return Results(
         cards=found,
@@ -172,12 +171,12 @@ def results(run: Run) -> Results:
 
 def map_of(run: Run, x: str, y: str) -> Chart:
     """The stored sample of customers on two of the run's features."""
-    return scatter([card.series for card in cards(run, with_sample=True)], x, y, feature_labels().with_units)
+    return scatter([card.series for card in cards(run, with_sample=True)], x, y, known_labels().with_units)
 
 
 def map_choices(run: Run) -> list[tuple[str, str]]:
     """The features that a map of this run may show: key and label."""
-    labels = feature_labels()
+    labels = known_labels()
     return [(name, labels[name].label) for name in Definition.from_json(run.definition).feature_names]
 
 
@@ -210,8 +209,9 @@ def facts(definition: Definition, labels: Labels) -> list[Fact]:
 
 def _run_facts(run: Run) -> list[Fact]:
     fit = (run.model or {}).get("fit", {})
+    spread = words.NOTHING if run.inertia is None else f"{run.inertia:,.4f}"
     rows = [
-        Fact(_("Spread inside segments (inertia)"), f"{run.inertia:,.4f}" if run.inertia is not None else words.NOTHING),
+        Fact(_("Spread inside segments (inertia)"), spread),
         Fact(_("Fingerprint of the customers read"), run.input_sha256[:16] or words.NOTHING),
     ]
     versions = fit.get("versions")
@@ -223,7 +223,7 @@ def _run_facts(run: Run) -> list[Fact]:
 def _measures(run: Run, found: Sequence[Card], tried: Sequence[Measured]) -> list[Measure]:
     chosen = next((one for one in tried if one.k == run.k), None)
     rows = [
-        Measure(_("Customers"), f"{run.customers or 0:,}", _("Rows that the model was fitted on and assigned to segments")),
+        Measure(_("Customers"), f"{run.customers or 0:,}", _("All that were read and assigned to a segment")),
         Measure(
             _("Number of segments"),
             str(run.k),
@@ -272,22 +272,14 @@ def differences(found: Sequence[Card], everybody: Profile, labels: Labels) -> Di
                 )
             )
         rows.append(DifferenceRow(card, cells))
+    telling = max(features, key=lambda feature: feature.eta_squared)
     return Differences(
-        finding=_telling(features[0].name if not found else _most_telling(found), labels, found),
+        finding=_("{label} tells the segments apart best: {share} of its variation lies between them.").format(
+            label=labels[telling.name].label, share=words.percent(telling.eta_squared)
+        ),
         features=[labels[feature.name].label for feature in features],
         rows=rows,
         everybody=[words.in_units(feature.mean, labels[feature.name].unit) for feature in features],
-    )
-
-
-def _most_telling(found: Sequence[Card]) -> str:
-    return max(found[0].profile.features, key=lambda feature: feature.eta_squared).name
-
-
-def _telling(name: str, labels: Labels, found: Sequence[Card]) -> str:
-    share = max((feature.eta_squared for card in found for feature in card.profile.features if feature.name == name), default=0.0)
-    return _("{label} tells the segments apart best: {share} of its variation lies between them.").format(
-        label=labels[name].label, share=words.percent(share)
     )
 
 

@@ -2,15 +2,14 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, cast
 
 from django.db.models import F, JSONField, Q, QuerySet, TextField, Value
 from django.db.models.expressions import CombinedExpression
 from django.db.models.functions import Cast
 
-from segments.browsing.features import Labels
-from segments.browsing.features import labels as feature_labels
 from segments.browsing import words
+from segments.browsing.features import Labels, known_labels
 from segments.charts import Chart, Series, boxes, profile_bars
 from segments.kmeans import naming
 from segments.kmeans.shapes import FeatureProfile, Profile
@@ -121,12 +120,14 @@ def read_profile(row: SegmentProfile) -> Profile:
 
 
 def card(row: SegmentProfile, labels: Labels) -> Card:
-    """A row of `profiles` as a card."""
-    profile, segment = read_profile(row), row.segment
-    assert segment is not None, "everybody is no segment"
-    names = labels.names
+    """A row of `profiles` (never that of everybody) as a card."""
+    profile, segment = read_profile(row), cast(Segment, row.segment)
     traits = tuple(
-        Trait(direction(feature.z), naming.trait(feature, names), words.in_units(feature.mean, labels[feature.name].unit))
+        Trait(
+            direction=direction(feature.z),
+            text=naming.trait(feature, labels.names),
+            value=words.in_units(feature.mean, labels[feature.name].unit),
+        )
         for feature in naming.notable(profile)[:TRAITS]
     )
     return Card(
@@ -143,13 +144,13 @@ def card(row: SegmentProfile, labels: Labels) -> Card:
 
 def cards(run: Run, *, with_sample: bool = False) -> list[Card]:
     """The segments of a run, the largest first."""
-    labels = feature_labels()
+    labels = known_labels()
     return [card(row, labels) for row in profiles([run.pk], with_sample=with_sample)]
 
 
 def cards_in_use(segmentations: Sequence[Segmentation]) -> dict[int, list[Card]]:
     """For each segmentation's id the cards of its published run; two queries for any number of them."""
-    labels = feature_labels()
+    labels = known_labels()
     of_run = {one.published_run_id: one.pk for one in segmentations if one.published_run_id is not None}
     found: dict[int, list[Card]] = {one.pk: [] for one in segmentations}
     for row in profiles(of_run):
@@ -158,7 +159,7 @@ def cards_in_use(segmentations: Sequence[Segmentation]) -> dict[int, list[Card]]
 
 
 def groups(*, query: str = "", slug: str = "", sort: str = "size") -> list[Group]:
-    """The segments in use by segmentation; `query` is looked for in names, notes and actions. Empty groups are left out."""
+    """The segments in use by segmentation, without empty groups; `query` is looked for in names, notes and actions."""
     segmentations = list(Segmentation.objects.filter(published_run__isnull=False).order_by("name"))
     if slug:
         segmentations = [one for one in segmentations if one.slug == slug]
@@ -181,7 +182,7 @@ def portrait(segment: Segment) -> Portrait | None:
     row = rows.filter(run=segment.segmentation.published_run_id).first() or rows.order_by("-run_id").first()
     if row is None:
         return None
-    labels = feature_labels()
+    labels = known_labels()
     row.segment = segment
     one = card(row, labels)
     everybody = everybody_of(row.run)

@@ -58,7 +58,7 @@ def verdict(value: str) -> str:
     """A run's verdict as a sentence."""
     sentences = {
         Verdict.CLEAR: _("Clear groups: customers are much nearer to their own segment than to the next one."),
-        Verdict.OVERLAPPING: _("Overlapping groups: the segments differ, but customers at their edges could be in either."),
+        Verdict.OVERLAPPING: _("Overlapping groups: the segments differ, but those at the edges could be in either."),
         Verdict.WEAK: _("Weak groups: many customers are about as near to the next segment as to their own."),
         Verdict.NO_CLEAR_GROUPS: _(
             "No clear groups: data of the same spread without any groups divides about as well. "
@@ -71,10 +71,13 @@ def verdict(value: str) -> str:
 def doubt(value: str) -> str:
     """What to consider before using segments that the data does not carry; nothing when it does."""
     if value == Verdict.WEAK:
-        return _("The separation is weak. You may use these segments, but do not read much into who is on which side of an edge.")
+        return _(
+            "The separation is weak. You may use these segments, but do not read much into who is on which side of "
+            "an edge."
+        )
     if value == Verdict.NO_CLEAR_GROUPS:
         return _(
-            "The data shows no groups here: any other cut would do about as well. You may use these segments as a practical "
-            "grid; other features may divide your customers better."
+            "The data shows no groups here: any other cut would do about as well. You may use these segments as a "
+            "practical grid; other features may divide your customers better."
         )
     return ""

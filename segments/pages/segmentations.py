@@ -57,7 +57,7 @@ def show(request: HttpRequest, slug: str) -> HttpResponse:
             "cards": cards(segmentation.published_run) if segmentation.published_run else [],
             "page": newest_first(request, found),
             "active_run": found.filter(status__in=ACTIVE).first(),
-            "facts": runs.facts(Definition.from_json(segmentation.definition), features.labels()),
+            "facts": runs.facts(Definition.from_json(segmentation.definition), features.known_labels()),
         },
     )
 
@@ -67,7 +67,10 @@ def new(request: HttpRequest) -> HttpResponse:
     """Define a segmentation and start its first run."""
     offer = features.offer()
     form = SegmentationForm(
-        request.POST or None, options=offer.options, customers=offer.customers, initial={"features": _ticked(request, offer)}
+        request.POST or None,
+        options=offer.options,
+        customers=offer.customers,
+        initial={"features": _ticked(request, offer)},
     )
     if request.method == "POST" and form.is_valid():
         try:
