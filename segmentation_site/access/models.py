@@ -1,6 +1,6 @@
 """API keys: what marketing tools hold. The secret is shown once; the database keeps its prefix and an HMAC."""
 
-from typing import Any, Self
+from typing import ClassVar, Self
 
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
@@ -38,7 +38,7 @@ class ApiKey(models.Model):
 
     objects = ApiKeyQuerySet.as_manager()
 
-    personal_data: dict[str, Any] = {}
+    personal_data: ClassVar = ()
 
     class Meta:
         ordering = ("-created_at",)
