@@ -6,7 +6,7 @@ from django.core.files.uploadedfile import UploadedFile
 from django.template.defaultfilters import filesizeformat
 from django.utils.translation import gettext_lazy as _
 
-ACCEPTED = (".csv", ".tsv", ".txt", ".xlsx")
+ACCEPTED = (".csv", ".tsv", ".txt", "text/csv")
 
 
 class UploadForm(forms.Form):

@@ -101,7 +101,7 @@ _STATEMENT = sql.SQL("""
 
 
 def _bins() -> list[tuple[str, Any, int, float | None]]:
-    """(column, lower bound or category or None for unknown, count, width of the interval), for bins that are not empty."""
+    """(column, lower bound or category or None for unknown, count, width of the interval), where anybody is."""
     names = list(NUMBERS)
     table = sql.Identifier(Customer._meta.db_table)
     columns = [sql.Identifier(name) for name in names]

@@ -1,16 +1,20 @@
 """What imports did, for whoever looks at them: history, reasons, rejected rows."""
 
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 
 from django.db import connection
 from django.db.models import QuerySet
 
+from customers import starting
 from customers.models import Import, ImportStatus, RejectedRow
+from segmentation_site.jobs.problems import Problem
 
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """A reason for which rows of an import were rejected: the column, a code, one of its sentences, and how many rows."""
+    """A reason for which rows were rejected: the column, a code, one of its sentences, and how many rows."""
 
     field: str
     code: str
@@ -58,3 +62,22 @@ def reasons(one: Import, limit: int = 12) -> list[Reason]:
 def rejected_rows(one: Import, limit: int = 50) -> list[RejectedRow]:
     """The first rejected rows of this import, in the order of the file."""
     return list(RejectedRow.objects.filter(source_import=one).order_by("line")[:limit])
+
+
+def headers(one: Import, rows: list[RejectedRow]) -> list[str]:
+    """The headers of the file in its order; of stored rows, which know no order, only where the file is gone."""
+    stored = {header for row in rows for header in row.cells}
+    if one.file:
+        with suppress(Problem, OSError):
+            return [header for header in starting.look(one).headers if header in stored]
+    return sorted(stored)
+
+
+def rejects(one: Import) -> Iterator[list[str]]:
+    """The rejected rows as lines of a table: the cells as they were, then the line and the reasons; first a header."""
+    rows = RejectedRow.objects.filter(source_import=one).order_by("line")
+    names = headers(one, list(rows[:100]))
+    yield [*names, "Rejected line", "Rejected because"]
+    for row in rows.iterator(chunk_size=2000):
+        reasons = "; ".join(reason.get("detail", "") for reason in row.reasons)
+        yield [*(str(row.cells.get(name, "")) for name in names), str(row.line), reasons]

@@ -1,11 +1,15 @@
 """Finding customers for people: search, filters, sorting, a page at a time."""
 
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db.models import F, Q, QuerySet
+from django.utils.formats import date_format
 
+from customers import attributes
+from customers.files.schema import Column
 from customers.models import Consent, Customer, Gender
 
 PAGE_SIZE = 50
@@ -39,6 +43,14 @@ class Found:
     after: str
 
 
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One thing that is known of a customer, as text; "" where it is not known."""
+
+    column: Column
+    value: str
+
+
 def find(wanted: Wanted, *, among: QuerySet[Any] | None = None, size: int = PAGE_SIZE) -> Found:
     """The page of customers that is wanted, if need be only `among` a subquery of their primary keys.
 
@@ -67,6 +79,29 @@ def find(wanted: Wanted, *, among: QuerySet[Any] | None = None, size: int = PAGE
 def get(pk: int) -> Customer | None:
     """One customer with the import that brought it."""
     return Customer.objects.select_related("source_import").filter(pk=pk).first()
+
+
+def values(customer: Customer) -> dict[str, Any]:
+    """What is known of a customer by attribute key; None or "" where it is not known."""
+    return {column.key: getattr(customer, column.key) for column in attributes.columns()}
+
+
+def facts(customer: Customer) -> list[Fact]:
+    """What is known of a customer, in the order in which people read it."""
+    return [Fact(column, _in_words(customer, column)) for column in attributes.columns()]
+
+
+def _in_words(customer: Customer, column: Column) -> str:
+    value = getattr(customer, column.key)
+    if value in (None, ""):
+        return ""
+    if column.categories:
+        return str(getattr(customer, f"get_{column.key}_display")())
+    if isinstance(value, float):
+        return f"{value:,.10g}" + (f" {column.unit}" if column.unit else "")
+    if isinstance(value, date):
+        return date_format(value)
+    return str(value)
 
 
 def _matching(wanted: Wanted) -> QuerySet[Customer]:

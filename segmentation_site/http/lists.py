@@ -14,7 +14,7 @@ LONGEST = 200
 
 
 def asked(request: HttpRequest, name: str) -> str:
-    """What the URL says for a search or filter, as text that PostgreSQL takes: trimmed, no NUL, of a sensible length."""
+    """What the URL says for a search or filter, as text that PostgreSQL takes: trimmed, no NUL, not too long."""
     return request.GET.get(name, "").replace("\x00", "").strip()[:LONGEST]
 
 

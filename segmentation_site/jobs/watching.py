@@ -48,7 +48,7 @@ class Watch:
 
 
 def watch(job: Job) -> Watch:
-    """Look at `job` as its row was last read; workers are asked for a sign of life only when it waits suspiciously long."""
+    """Look at `job` as its row was last read; workers are asked for a sign of life only when it waits for long."""
     now = timezone.now()
     elapsed = job.elapsed
     waiting = now - job.created_at if job.status == JobStatus.QUEUED else timedelta()

@@ -24,6 +24,7 @@ logger = logging.getLogger(__name__)
 # The scheduler rings for the sweeper every 15 seconds; three rings missed in a row are no accident.
 SCHEDULER_PATIENCE = timedelta(seconds=60)
 LEAST_FREE_SHARE = 0.05
+START = "Start everything with ./run up"
 LIBRARIES = ("django", "celery", "djangorestframework", "psycopg", "numpy", "polars", "pandas", "scikit-learn", "scipy")
 
 
@@ -67,7 +68,8 @@ def look() -> Wellbeing:
         waiting=sum(job.status == JobStatus.QUEUED for job in active),
         working=sum(job.status == JobStatus.RUNNING for job in active),
         failures=sorted(failures, key=lambda job: job.finished_at or job.created_at, reverse=True)[:10],
-        versions={"Python": platform.python_version(), "PostgreSQL": server} | {name: version(name) for name in LIBRARIES},
+        versions={"Python": platform.python_version(), "PostgreSQL": server}
+        | {name: version(name) for name in LIBRARIES},
     )
 
 
@@ -79,9 +81,10 @@ def _database() -> tuple[Part, str]:
     started = time.perf_counter()
     with connection.cursor() as cursor:
         cursor.execute("SELECT current_setting('server_version'), pg_size_pretty(pg_database_size(current_database()))")
-        server, size = cursor.fetchone()
+        version_text, size = cursor.fetchone()
+    server = version_text.split()[0]
     took = 1000 * (time.perf_counter() - started)
-    return Part("Database", True, f"PostgreSQL {server.split()[0]}, {size}, answers in {took:.0f} ms"), server.split()[0]
+    return Part("Database", True, f"PostgreSQL {server}, {size}, answers in {took:.0f} ms"), server
 
 
 def _broker() -> Part:
@@ -91,23 +94,25 @@ def _broker() -> Part:
             info = broker.info("server")
     except redis.RedisError as error:
         logger.warning("The broker does not answer: %s", error)
-        return Part("Broker", False, "does not answer", "Jobs wait safely in the database. Start everything with ./run up")
+        return Part("Broker", False, "does not answer", f"Jobs wait safely in the database. {START}")
     name = "Valkey" if "valkey_version" in info else "Redis"
-    return Part("Broker", True, f"{name} {info.get('valkey_version') or info.get('redis_version')}, {waiting} messages waiting")
+    number = info.get("valkey_version") or info.get("redis_version")
+    return Part("Broker", True, f"{name} {number}, {waiting} messages waiting")
 
 
 def _workers() -> Part:
     names = workers_alive()
     if not names:
-        return Part("Workers", False, "none answers", "Jobs wait safely until there is one. Start everything with ./run up")
+        return Part("Workers", False, "none answers", f"Jobs wait safely until there is one. {START}")
     return Part("Workers", True, f"{len(names)} answering: {', '.join(names)}")
 
 
 def _scheduler() -> Part:
-    last: datetime | None = PeriodicTask.objects.filter(name="jobs: sweep").values_list("last_run_at", flat=True).first()
+    sweeping = PeriodicTask.objects.filter(name="jobs: sweep").first()
+    last: datetime | None = sweeping.last_run_at if sweeping else None
     if last is None or timezone.now() - last > SCHEDULER_PATIENCE:
         detail = "has not been seen" if last is None else f"was last seen {last:%Y-%m-%d %H:%M:%S} UTC"
-        return Part("Scheduler", False, detail, "Lost jobs are not taken up without it. Start everything with ./run up")
+        return Part("Scheduler", False, detail, f"Lost jobs are not taken up without it. {START}")
     return Part("Scheduler", True, f"sent its last task {(timezone.now() - last).total_seconds():.0f} s ago")
 
 

@@ -24,17 +24,14 @@ def members_of(segment: Segment) -> QuerySet[Any]:
 
 
 def of_customers(ids: Iterable[int]) -> dict[int, list[Segment]]:
-    """For each of these customers the segments they are in, by the name of the segmentation; three queries for any number."""
+    """For each of these customers the segments they are in, by segmentation; three queries for any number."""
     ids = list(ids)
-    runs = dict(
-        Segmentation.objects.filter(published_run__isnull=False).order_by("name").values_list("published_run_id", "name")
-    )
+    runs = dict(Segmentation.objects.filter(published_run__isnull=False).values_list("published_run_id", "name"))
     found: dict[int, list[Segment]] = {one: [] for one in ids}
     if not ids or not runs:
         return found
-    rows = list(
-        Assignment.objects.filter(run_id__in=runs, customer_id__in=ids).values_list("run_id", "customer_id", "segment_id")
-    )
+    assigned = Assignment.objects.filter(run_id__in=runs, customer_id__in=ids)
+    rows = list(assigned.values_list("run_id", "customer_id", "segment_id"))
     segments = Segment.objects.in_bulk({segment for _, _, segment in rows})
     for _, customer, segment in sorted(rows, key=lambda row: runs[row[0]]):
         found[customer].append(segments[segment])

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import path
 from django.utils.translation import gettext_lazy as _
@@ -12,6 +12,7 @@ from customers import searching
 from segmentation_site.access.roles import Deed, requires
 from segmentation_site.http.lists import asked
 from segments.browsing import assignments
+from segments.browsing.explanations import explain_customer
 
 # Headings of the list by column; all but the last can be sorted by.
 HEADINGS = {
@@ -67,6 +68,21 @@ def customers(request: HttpRequest) -> HttpResponse:
     )
 
 
+@requires(Deed.SEE_CUSTOMERS)
+@require_safe
+def customer(request: HttpRequest, pk: int) -> HttpResponse:
+    """One customer: what is known, the segments it is in, and why."""
+    one = searching.get(pk)
+    if one is None:
+        raise Http404(f"no customer {pk}")
+    facts = searching.facts(one)
+    return render(
+        request,
+        "customers/customer.html",
+        {"customer": one, "facts": facts, "explanations": explain_customer(one.pk, searching.values(one))},
+    )
+
+
 def _with(request: HttpRequest, **changes: str) -> str:
     """This page's address with some of its state changed; "" takes a part out."""
     query = request.GET.copy()
@@ -86,4 +102,5 @@ def _heading(request: HttpRequest, column: str, label: str, sort: str) -> Headin
 
 urlpatterns = [
     path("customers/", customers, name="customers"),
+    path("customers/<int:pk>", customer, name="customer"),
 ]

@@ -1,0 +1,247 @@
+"""Imports: their history, a new one from file to start, and one with its progress and report."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.conf import settings
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import path
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _lazy
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from customers import attributes, previewing, reporting, starting
+from customers.forms import ACCEPTED, UploadForm
+from customers.models import Import, ImportMode, ImportStatus, RejectedRow
+from segmentation_site.access.roles import Deed, requires
+from segmentation_site.http.lists import asked, newest_first
+from segmentation_site.http.spreadsheets import csv_lines
+from segmentation_site.jobs.leases import request_cancel
+from segmentation_site.jobs.problems import Problem
+from segmentation_site.jobs.watching import in_words, watch
+
+MODES = {
+    ImportMode.UPSERT: _lazy("New customers are added, and those that are here already get the values of the file."),
+    ImportMode.CREATE: _lazy("Only new customers are added; rows of customers that are here already are rejected."),
+    ImportMode.UPDATE: _lazy("Only customers that are here already are changed; rows of others are rejected."),
+}
+# Shown to somebody who asks what a file may hold.
+TEMPLATE_ROWS = (
+    {"external_id": "1001", "first_name": "Ada", "last_name": "Lovelace", "email": "ada@example.com", "age": "36"},
+    {"external_id": "1002", "first_name": "Alan", "last_name": "Turing", "email": "alan@example.com", "age": "41"},
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """One line of a bar chart."""
+
+    label: str
+    count: int
+    percent: float
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One cell of a rejected row, and whether it is the one at fault."""
+
+    text: str
+    is_wrong: bool
+
+
+@requires(Deed.IMPORT)
+@require_safe
+def imports(request: HttpRequest) -> HttpResponse:
+    """Every import, searched by file name and filtered by state."""
+    search, status = asked(request, "search"), asked(request, "status")
+    found = reporting.history()
+    if search:
+        found = found.filter(file_name__icontains=search)
+    if status in ImportStatus.values:
+        found = found.filter(status=status)
+    return render(
+        request,
+        "imports/imports.html",
+        {
+            "page": newest_first(request, found),
+            "search": search,
+            "status": status,
+            "statuses": ImportStatus.choices,
+            "is_filtered": bool(search or status),
+        },
+    )
+
+
+@requires(Deed.IMPORT)
+@require_http_methods(["GET", "POST"])
+def import_new(request: HttpRequest) -> HttpResponse:
+    """Upload a file; what its columns mean is asked next."""
+    form = UploadForm(request.POST or None, request.FILES or None)
+    problem = None
+    if request.method == "POST" and form.is_valid():
+        try:
+            one = starting.receive(form.cleaned_data["file"], by=request.user)
+        except Problem as found:
+            problem = found
+        else:
+            return redirect("import_map", one.public_id)
+    known = [column.label for column in attributes.columns()]
+    context = {
+        "form": form,
+        "problem": problem,
+        "known": known,
+        "limit": settings.IMPORT_MAX_BYTES,
+        "accepted": ",".join(ACCEPTED),
+    }
+    return render(request, "imports/new.html", context, status=422 if problem or form.errors else 200)
+
+
+@requires(Deed.IMPORT)
+@require_safe
+def import_template(request: HttpRequest) -> HttpResponse:
+    """An example of a file that fits."""
+    keys = [column.key for column in attributes.columns()]
+    rows = [keys, *([row.get(key, "") for key in keys] for row in TEMPLATE_ROWS)]
+    return HttpResponse(
+        b"".join(csv_lines(rows)),
+        content_type="text/csv; charset=utf-8",
+        headers={"Content-Disposition": 'attachment; filename="customers.csv"'},
+    )
+
+
+@requires(Deed.IMPORT)
+@require_http_methods(["GET", "POST"])
+def import_map(request: HttpRequest, public_id: str) -> HttpResponse:
+    """What the columns of an uploaded file mean. A changed choice shows the effect; Start queues the import."""
+    one = _find(public_id)
+    if one.status != ImportStatus.UPLOADED:
+        return redirect("import", one.public_id)
+    mode = request.POST.get("mode", one.mode)
+    problem = None
+    try:
+        headers = starting.look(one).headers
+        chosen = dict(one.mapping)
+        if request.method == "POST":
+            chosen = {header: request.POST.get(f"column_{place}", "") for place, header in enumerate(headers)}
+        if "start" in request.POST:
+            starting.start(one, mapping=chosen, mode=mode)
+            return redirect("import", one.public_id)
+    except Problem as found:
+        problem = found
+    shown = previewing.preview(one, chosen)
+    context = {
+        "preview": shown,
+        "mode": mode,
+        "modes": [(value, label, MODES[ImportMode(value)]) for value, label in ImportMode.choices],
+    }
+    if request.htmx and not problem:
+        return render(request, "imports/mapping.html", context)
+    context |= {"import": one, "problem": problem, "before": reporting.imported_before(one)}
+    return render(request, "imports/map.html", context, status=422 if problem else 200)
+
+
+@requires(Deed.IMPORT)
+@require_safe
+def import_report(request: HttpRequest, public_id: str) -> HttpResponse:
+    """One import: its progress while it works, then what became of each row."""
+    one = _find(public_id)
+    if one.status == ImportStatus.UPLOADED:
+        return redirect("import_map", one.public_id)
+    context: dict[str, Any] = {
+        "import": one,
+        "mapping": _mapping_in_words(one),
+        "before": reporting.imported_before(one) if one.is_active else None,
+    }
+    if one.is_active:
+        context["watch"] = watch(one)
+    elif one.rejected:
+        context |= _rejected(one)
+    if one.elapsed is not None:
+        context["duration"] = in_words(one.elapsed)
+    return render(request, "imports/import.html", context)
+
+
+@requires(Deed.IMPORT)
+@require_safe
+def import_progress(request: HttpRequest, public_id: str) -> HttpResponse:
+    """The part of the page that is asked for again while the import works; its end reloads the whole page."""
+    one = _find(public_id)
+    if not one.is_active:
+        return HttpResponse(headers={"HX-Refresh": "true"})
+    return render(
+        request,
+        "components/job_progress.html",
+        {"watch": watch(one), "fragment_url": request.path, "what": _("Import"), "unit": _("rows")},
+    )
+
+
+@requires(Deed.IMPORT)
+@require_POST
+def import_cancel(request: HttpRequest, public_id: str) -> HttpResponse:
+    """Stop an import that waits or works; nothing half done is kept."""
+    one = _find(public_id)
+    if one.status == ImportStatus.UPLOADED and starting.discard(one):
+        messages.success(request, _("“{name}” is thrown away. Nothing was imported.").format(name=one.file_name))
+        return redirect("imports")
+    if not request_cancel(one):
+        messages.info(request, _("This import has already ended."))
+    return redirect("import", one.public_id)
+
+
+@requires(Deed.IMPORT)
+@require_safe
+def import_rejects(request: HttpRequest, public_id: str) -> StreamingHttpResponse:
+    """The rejected rows as they were, with their lines and reasons, as a file that can be mended and imported again."""
+    one = _find(public_id)
+    return StreamingHttpResponse(
+        csv_lines(reporting.rejects(one)),
+        content_type="text/csv; charset=utf-8",
+        headers={"Content-Disposition": f'attachment; filename="rejected-rows-{one.public_id}.csv"'},
+    )
+
+
+def _find(public_id: str) -> Import:
+    return get_object_or_404(Import.objects.select_related("created_by"), public_id=public_id)
+
+
+def _rejected(one: Import) -> dict[str, Any]:
+    """Reasons as bars, and the first rejected rows with the cells at fault marked."""
+    counted = reporting.reasons(one)
+    most = max((reason.count for reason in counted), default=1)
+    rows = reporting.rejected_rows(one)
+    headers = reporting.headers(one, rows)
+    return {
+        "reasons": [Bar(reason.example, reason.count, 100 * reason.count / most) for reason in counted],
+        "headers": headers,
+        "rejected_rows": [_shown(row, headers, one) for row in rows],
+    }
+
+
+def _shown(row: RejectedRow, headers: list[str], one: Import) -> dict[str, Any]:
+    wrong = {reason.get("field") for reason in row.reasons}
+    return {
+        "line": row.line,
+        "reasons": [reason.get("detail", "") for reason in row.reasons],
+        "cells": [
+            Cell(str(row.cells.get(header, "")), bool(wrong & {header, one.mapping.get(header)})) for header in headers
+        ],
+    }
+
+
+def _mapping_in_words(one: Import) -> list[tuple[str, str]]:
+    labels = {column.key: column.label for column in attributes.columns()}
+    return [(header, labels.get(key, key)) for header, key in one.mapping.items()]
+
+
+urlpatterns = [
+    path("imports/", imports, name="imports"),
+    path("imports/new", import_new, name="import_new"),
+    path("imports/template.csv", import_template, name="import_template"),
+    path("imports/<str:public_id>", import_report, name="import"),
+    path("imports/<str:public_id>/map", import_map, name="import_map"),
+    path("imports/<str:public_id>/progress", import_progress, name="import_progress"),
+    path("imports/<str:public_id>/cancel", import_cancel, name="import_cancel"),
+    path("imports/<str:public_id>/rejects", import_rejects, name="import_rejects"),
+]

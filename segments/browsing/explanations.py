@@ -1,0 +1,154 @@
+"""Why a customer is in its segments: exact for K-means, in the units that people know."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from customers.attributes import FeatureLabel, feature_labels
+from segments.browsing import words
+from segments.browsing.segments import profiles, read_profile
+from segments.kmeans.explaining import FitWord, explain, fit_word
+from segments.kmeans.model import Model, apply_specs
+from segments.kmeans.shapes import Profile
+from segments.models import Assignment, Run, Segment, Segmentation
+
+NOT_IN_RUN = gettext_lazy(
+    "This customer is not in the published run: it came in later, or what the run looks at was not known."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """One feature's part in it.
+
+    value, typical, elsewhere   its own value, and what is typical of its segment and of the runner-up, with units
+    gap                         positive speaks for the own segment, negative for the runner-up
+    percent                     the gap against the largest one, 0 to 100, for drawing
+    """
+
+    name: str
+    label: str
+    value: str
+    typical: str
+    elsewhere: str
+    gap: float
+    percent: float
+
+    @property
+    def speaks_for(self) -> bool:
+        """Whether this feature is a reason to be in the own segment."""
+        return self.gap >= 0
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """Where a customer is in one segmentation, and why; without a segment when the published run does not have it."""
+
+    segmentation: Segmentation
+    run: Run
+    segment: Segment | None = None
+    runner_up: Segment | None = None
+    fit: FitWord | None = None
+    distance: float | None = None
+    joined_at: datetime | None = None
+    reasons: tuple[Reason, ...] = ()
+
+    @property
+    def sentence(self) -> str:
+        """Why here, in one sentence."""
+        if self.segment is None:
+            return str(NOT_IN_RUN)
+        if self.runner_up is None or not self.reasons:
+            return _("There is no second segment to compare with.")
+        strongest = next((reason for reason in self.reasons if reason.speaks_for), self.reasons[0])
+        text = _("{label} decides it: {value}, where {segment} typically has {typical} and {runner_up} {elsewhere}.")
+        return text.format(
+            label=strongest.label,
+            value=strongest.value,
+            segment=self.segment.name,
+            typical=strongest.typical,
+            runner_up=self.runner_up.name,
+            elsewhere=strongest.elsewhere,
+        )
+
+    @property
+    def fit_sentence(self) -> str:
+        """How firmly it belongs there, in plain words."""
+        sentences = {
+            FitWord.TYPICAL: _("Clearly nearer to this segment than to any other."),
+            FitWord.CLOSE: _("Nearer to this segment, but the next one is not far."),
+            FitWord.BORDERLINE: _("On the border: about as near to the next segment."),
+        }
+        return sentences[self.fit] if self.fit else ""
+
+
+def explain_customer(pk: int, values: Mapping[str, Any]) -> list[Explanation]:
+    """Where this customer is in every segmentation in use, and why; `values` are its attributes by key, None for unknown."""
+    labels = feature_labels()
+    segmentations = (
+        Segmentation.objects.filter(published_run__isnull=False).select_related("published_run").order_by("name")
+    )
+    return [
+        _explain(one, one.published_run, pk, values, labels) for one in segmentations if one.published_run is not None
+    ]
+
+
+def _explain(
+    segmentation: Segmentation, run: Run, pk: int, values: Mapping[str, Any], labels: Mapping[str, FeatureLabel]
+) -> Explanation:
+    assignment = Assignment.objects.filter(run_id=run.pk, customer_id=pk).first()
+    if assignment is None:
+        return Explanation(segmentation, run)
+    segments = Segment.objects.in_bulk([assignment.segment_id, assignment.runner_up_id or assignment.segment_id])
+    own, runner_up = segments[assignment.segment_id], segments.get(assignment.runner_up_id or 0)
+    joined = Run.objects.filter(pk=assignment.joined_run_id).values_list("published_at", flat=True).first()
+    return Explanation(
+        segmentation=segmentation,
+        run=run,
+        segment=own,
+        runner_up=runner_up,
+        fit=fit_word(assignment.distance, assignment.runner_up_distance),
+        distance=assignment.distance,
+        joined_at=joined,
+        reasons=_reasons(run, own, runner_up, values, labels) if runner_up else (),
+    )
+
+
+def _reasons(
+    run: Run, own: Segment, runner_up: Segment, values: Mapping[str, Any], labels: Mapping[str, FeatureLabel]
+) -> tuple[Reason, ...]:
+    """The features, the strongest first."""
+    model = Model.from_json(run.model or {})
+    names = [spec.name for spec in model.features]
+    raw = np.array([[np.nan if values.get(name) is None else float(values[name]) for name in names]])
+    places = {segment.segment_id: index for index, segment in enumerate(model.segments)}
+    gaps = explain(
+        apply_specs(model.features, raw),
+        np.array([places[own.public_id]]),
+        np.array([places[runner_up.public_id]]),
+        model.centroids,
+    )[0]
+    typical = {row.segment_id: read_profile(row) for row in profiles([run.pk]).filter(segment__in=[own, runner_up])}
+    largest = max(float(np.abs(gaps).max()), 1e-12)
+    reasons = [
+        Reason(
+            name=name,
+            label=labels[name].label,
+            value=words.in_units(values.get(name), labels[name].unit),
+            typical=_typical(typical[own.pk], name, labels[name].unit),
+            elsewhere=_typical(typical[runner_up.pk], name, labels[name].unit),
+            gap=float(gap),
+            percent=100 * abs(float(gap)) / largest,
+        )
+        for name, gap in zip(names, gaps, strict=True)
+    ]
+    return tuple(sorted(reasons, key=lambda reason: -abs(reason.gap)))
+
+
+def _typical(profile: Profile, name: str, unit: str) -> str:
+    return words.in_units(profile.centroid.get(name), unit)
