@@ -74,7 +74,12 @@ def _decide(old: Model, counts: IntVector, apart: FloatMatrix) -> Matching:
     similar = jaccard(counts)
     rows_of_old = counts.sum(axis=1, keepdims=True)
     share = np.divide(counts, rows_of_old, out=np.zeros(counts.shape), where=rows_of_old > 0)
-    pairs = dict(zip(*(side.tolist() for side in linear_sum_assignment(1e-6 * apart / (apart.max() or 1.0) - similar)), strict=True))
+    pairs = dict(
+        zip(
+            *(side.tolist() for side in linear_sum_assignment(1e-6 * apart / (apart.max() or 1.0) - similar)),
+            strict=True,
+        )
+    )
     kept = {
         new: one
         for one, new in pairs.items()
@@ -83,7 +88,9 @@ def _decide(old: Model, counts: IntVector, apart: FloatMatrix) -> Matching:
     ids = [segment.segment_id for segment in old.segments]
     groups = []
     for new in range(counts.shape[1]):
-        sources = {ids[one]: round(float(share[one, new]), 4) for one in np.argsort(-share[:, new]) if share[one, new] >= 0.05}
+        sources = {
+            ids[one]: round(float(share[one, new]), 4) for one in np.argsort(-share[:, new]) if share[one, new] >= 0.05
+        }
         one = kept.get(new)
         groups.append(
             Match(

@@ -36,9 +36,7 @@ def trait(feature: FeatureProfile, labels: Mapping[str, str]) -> str:
     return f"{'High' if is_high else 'Low'} {label[:1].lower()}{label[1:]}"
 
 
-def suggest_names(
-    profiles: Sequence[Profile], labels: Mapping[str, str], *, taken: Sequence[str] = ()
-) -> list[str]:
+def suggest_names(profiles: Sequence[Profile], labels: Mapping[str, str], *, taken: Sequence[str] = ()) -> list[str]:
     """A unique name for each profile that is in none of `taken`: its two strongest traits, or `Average` when it has none."""
     used = {name.casefold() for name in taken}
     names: list[str] = []

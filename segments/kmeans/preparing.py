@@ -90,11 +90,17 @@ def _reasons_against(names: Sequence[str], raw: FloatMatrix) -> list[Unusable]:
             )
         elif np.isinf(values).any():
             reasons.append(
-                Unusable(name, "infinite", f"{name} is infinite for some customers. Import their values anew or leave it out.")
+                Unusable(
+                    name,
+                    "infinite",
+                    f"{name} is infinite for some customers. Import their values anew or leave it out.",
+                )
             )
         elif np.nanmin(values) == np.nanmax(values):
             reasons.append(
-                Unusable(name, "constant", f"{name} is the same for everybody, so it cannot tell groups apart. Leave it out.")
+                Unusable(
+                    name, "constant", f"{name} is the same for everybody, so it cannot tell groups apart. Leave it out."
+                )
             )
     return reasons
 

@@ -136,9 +136,7 @@ def _means(names: Sequence[str], values: FloatMatrix) -> dict[str, float]:
     return {name: float(mean) for name, mean in zip(names, values.mean(axis=0), strict=True)}
 
 
-def _sample(
-    filled: FloatMatrix, rows: IntVector, order: np.ndarray, customers: int
-) -> tuple[tuple[float, ...], ...]:
+def _sample(filled: FloatMatrix, rows: IntVector, order: np.ndarray, customers: int) -> tuple[tuple[float, ...], ...]:
     """A group's part of the points to draw: those whose ids hash lowest, everybody where there are few."""
     wanted = max(FEWEST_POINTS_OF_A_SEGMENT, round(POINTS * len(rows) / customers))
     chosen = rows[np.argsort(order[rows], kind="stable")[:wanted]]

@@ -77,9 +77,7 @@ class Definition:
     def to_json(self) -> dict[str, Any]:
         """The definition as it is stored and as the API shows it."""
         return {
-            "features": [
-                {"name": f.name, "transform": f.transform.value, "weight": f.weight} for f in self.features
-            ],
+            "features": [{"name": f.name, "transform": f.transform.value, "weight": f.weight} for f in self.features],
             "scaling": self.scaling.value,
             "k": "auto" if self.k is None else self.k,
             "k_range": list(self.k_range),
@@ -111,7 +109,9 @@ def _refuse_unknown(value: Mapping[str, Any], known: set[str], pointer: str) -> 
     for key in value:
         if key not in known:
             raise DefinitionError(
-                f"{pointer}/{key}", "unknown_field", f"There is no field {key!r} here. Known: {', '.join(sorted(known))}."
+                f"{pointer}/{key}",
+                "unknown_field",
+                f"There is no field {key!r} here. Known: {', '.join(sorted(known))}.",
             )
 
 
@@ -165,7 +165,9 @@ def _whole(value: Any, pointer: str, least: int, most: int) -> int:
 
 def _k_range(value: Any) -> tuple[int, int]:
     if not isinstance(value, Sequence) or isinstance(value, str) or len(value) != 2:
-        raise DefinitionError("/k_range", "invalid", "Give the smallest and the largest number of segments, such as [2, 10].")
+        raise DefinitionError(
+            "/k_range", "invalid", "Give the smallest and the largest number of segments, such as [2, 10]."
+        )
     low = _whole(value[0], "/k_range/0", 2, LARGEST_K)
     high = _whole(value[1], "/k_range/1", 2, LARGEST_K)
     if low > high:

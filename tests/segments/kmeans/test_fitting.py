@@ -52,9 +52,7 @@ def test_everybody_is_in_the_nearest_group_and_the_runner_up_is_the_second_neare
 
 def test_large_data_is_fitted_as_well_as_ten_full_restarts_would() -> None:
     z = blobs(40_000, groups=9, features=4, seed=5)
-    best = min(
-        fitting.lloyd(z, fitting.starting_centres(z, 7, start)).inertia_ for start in range(10)
-    )
+    best = min(fitting.lloyd(z, fitting.starting_centres(z, 7, start)).inertia_ for start in range(10))
     assert fit(prepared(z), 7, seed=0).inertia <= best * 1.001
 
 
