@@ -107,7 +107,7 @@ def _option(key: str, label: FeatureLabel, distribution: Distribution | None) ->
         )
     elif sum(1 for one in distribution.bins if one.count) == 1:
         blocked = _("nearly the same for everybody, so it tells nobody apart")
-    note = _("complete")
+    note = _("known of everybody")
     if missing:
         note = _("{share} missing, filled with the median").format(share=words.percent(missing))
     highest = max((one.count for one in distribution.bins), default=0)

@@ -16,6 +16,7 @@ from segments.kmeans.shapes import FeatureProfile, Profile
 from segments.models import Run, Segment, Segmentation, SegmentProfile
 
 TRAITS = 3
+MOST_BOXES = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +89,8 @@ class Portrait:
     run: Run
     card: Card
     bars: Chart
-    boxes: list[Chart]
+    # By an id for the page, the features that tell the segments apart best first.
+    boxes: dict[str, Chart]
     features: list[FeatureRow]
 
     @property
@@ -187,12 +189,15 @@ def portrait(segment: Segment) -> Portrait | None:
     one = card(row, labels)
     everybody = everybody_of(row.run)
     siblings = [card(sibling, labels).series for sibling in profiles([row.run_id])]
+    telling = sorted(one.profile.features, key=lambda feature: -feature.eta_squared)[:MOST_BOXES]
     return Portrait(
         segment=segment,
         run=row.run,
         card=replace(one, profile=replace(one.profile, sample=())),
         bars=profile_bars(one.series, everybody, labels.names),
-        boxes=[boxes(siblings, everybody, feature.name, labels.with_units) for feature in one.profile.features],
+        boxes={
+            f"box-{feature.name}": boxes(siblings, everybody, feature.name, labels.with_units) for feature in telling
+        },
         features=[_feature_row(feature, everybody.feature(feature.name), labels) for feature in one.profile.features],
     )
 

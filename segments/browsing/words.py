@@ -28,10 +28,17 @@ def percent(share: float | None) -> str:
 
 
 def against_average(z: float) -> str:
-    """How far a segment's mean lies from everybody's, in words and standard deviations."""
-    if abs(z) < 0.05:
-        return _("average")
-    return _("{z} above average").format(z=f"{z:.1f}") if z > 0 else _("{z} below average").format(z=f"{-z:.1f}")
+    """How far a segment's mean lies from everybody's: in words, and in everybody's standard deviations (z)."""
+    size = abs(z)
+    if size < 0.25:
+        words = _("about average")
+    elif size < 0.5:
+        words = _("slightly above") if z > 0 else _("slightly below")
+    elif size < 1:
+        words = _("above average") if z > 0 else _("below average")
+    else:
+        words = _("far above") if z > 0 else _("far below")
+    return f"{words} · {z:+.1f}".replace("-", "\u2212")
 
 
 def separation(silhouette: float | None) -> str:

@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from segmentation_site.access.roles import Deed, requires
+from segmentation_site.http.lists import asked
 from segmentation_site.jobs.problems import Problem
 from segments import defining
 from segments.browsing import segments as browsing
@@ -20,8 +21,8 @@ from segments.models import Segment, Segmentation
 @require_safe
 def index(request: HttpRequest) -> HttpResponse:
     """The segments in use, by segmentation."""
-    query, slug = request.GET.get("q", "").strip(), request.GET.get("segmentation", "")
-    sort = "name" if request.GET.get("sort") == "name" else "size"
+    query, slug = asked(request, "search"), asked(request, "segmentation")
+    sort = "name" if asked(request, "sort") == "name" else "size"
     return render(
         request,
         "segments/segments.html",
