@@ -1,6 +1,5 @@
 """Every setting of the site. Each environment variable is read once, here, with its reason beside it."""
 
-import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -153,8 +152,13 @@ TEMPLATES: list[dict[str, Any]] = [
 # The web keeps a small pool; workers must not, because Celery closes Django's pool at each task's end.
 PROCESS = env.str("SEGMENTATION_PROCESS", default="command")
 WEB_THREADS = env.int("WEB_THREADS", default=4)
+# 0: as many as the machine has cores.
+WEB_WORKERS = env.int("WEB_WORKERS", default=0)
+WORKER_CONCURRENCY = env.int("WORKER_CONCURRENCY", default=0)
 
-_database: dict[str, Any] = env.db_url_config(env.str("DATABASE_URL", default="") or DATA_FOLDER.database_url)
+_database_url: str = env.str("DATABASE_URL", default="")
+IS_DATABASE_EMBEDDED = not _database_url
+_database: dict[str, Any] = env.db_url_config(_database_url or DATA_FOLDER.database_url)
 _database["ENGINE"] = "django.db.backends.postgresql"
 _database.setdefault("OPTIONS", {})
 _database["OPTIONS"] |= {"application_name": f"segmentation-{PROCESS}", "connect_timeout": 5}
@@ -167,7 +171,9 @@ WEB_STATEMENT_TIMEOUT_SECONDS = 20
 
 # ---- broker ------------------------------------------------------------------------------------------------------------
 
-REDIS_URL: str = env.str("REDIS_URL", default="") or DATA_FOLDER.redis_url
+REDIS_URL: str = env.str("REDIS_URL", default="")
+IS_BROKER_EMBEDDED = not REDIS_URL
+REDIS_URL = REDIS_URL or DATA_FOLDER.redis_url
 
 
 def _broker_url(redis_url: str) -> str:
@@ -303,4 +309,3 @@ LOGGING: dict[str, Any] = {
     "loggers": {"axes": {"level": "ERROR"}, "django.server": {"level": "WARNING"}},
 }
 
-os.environ.setdefault("SEGMENTATION_PROCESS", PROCESS)

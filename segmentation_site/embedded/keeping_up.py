@@ -1,0 +1,166 @@
+"""What `up` and `demo` do: make the database ready, start the site, say where it is, and keep it up until told to stop."""
+
+import hashlib
+import os
+import secrets
+import signal
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.core.management import call_command
+from django.db import connection
+from django.db.migrations.executor import MigrationExecutor
+
+from segmentation_site.embedded.supervising import Site, Supervisor, holding
+
+FIRST_PAGE_SECONDS = 60
+ADMIN = "admin"
+
+Say = Callable[[str], None]
+
+
+def site_from_settings(host: str, port: int) -> Site:
+    """The site as the environment describes it."""
+    cores = os.cpu_count() or 1
+    return Site(
+        folder=settings.DATA_FOLDER,
+        host=host,
+        port=port,
+        web_workers=settings.WEB_WORKERS or cores,
+        web_threads=settings.WEB_THREADS,
+        worker_concurrency=settings.WORKER_CONCURRENCY or cores,
+        embedded_postgres=settings.IS_DATABASE_EMBEDDED,
+        embedded_valkey=settings.IS_BROKER_EMBEDDED,
+    )
+
+
+def keep_up(site: Site, say: Say, *, before_opening: Callable[[], None] = lambda: None) -> int:
+    """Run the site until SIGINT or SIGTERM; 0 after a clean stop, 1 when it could not go on.
+
+    `before_opening` is called when the database is ready and before the web starts. Raises DataFolderProblem.
+    """
+    told_to_stop = _Stop()
+    with told_to_stop.heard(), holding(site.folder):
+        supervisor = Supervisor(site)
+        try:
+            supervisor.start_servers()
+            migrate(say)
+            collect_static()
+            password = make_first_admin()
+            before_opening()
+            connection.close()
+            supervisor.start_site()
+            _announce(site, password, told_to_stop, say)
+            while not told_to_stop.is_set and supervisor.is_alive():
+                told_to_stop.wait(1)
+        except _Stopped:
+            pass
+        finally:
+            connection.close()
+            ended_by_itself = not told_to_stop.is_set and not supervisor.is_alive()
+            told_to_stop.is_final = True
+            if told_to_stop.is_set:
+                say("Stopping …")
+            supervisor.stop()
+    if ended_by_itself:
+        say(f"The supervisor ended unexpectedly; see {site.folder.logs}.")
+        return 1
+    say("Stopped.")
+    return 0
+
+
+class _Stopped(BaseException):
+    """Told to stop in the middle of starting."""
+
+
+class _Stop:
+    """SIGINT and SIGTERM: they interrupt what is going on once, and stopping itself not at all."""
+
+    def __init__(self) -> None:
+        self.is_set = False
+        self.is_final = False
+
+    def heard(self) -> "_Stop":
+        return self
+
+    def __enter__(self) -> None:
+        self._before = {number: signal.signal(number, self._hear) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def __exit__(self, *exception: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def _hear(self, number: int, frame: FrameType | None) -> None:
+        self.is_set = True
+        if not self.is_final:
+            self.is_final = True
+            raise _Stopped()
+
+    def wait(self, seconds: float) -> None:
+        time.sleep(seconds)
+
+
+def migrate(say: Say) -> None:
+    """Apply migrations when there are any to apply."""
+    executor = MigrationExecutor(connection)
+    if executor.migration_plan(executor.loader.graph.leaf_nodes()):
+        say("Preparing the database …")
+        call_command("migrate", interactive=False, verbosity=0)
+
+
+def collect_static() -> None:
+    """Collect static files when the project's own or the installed packages have changed; it takes some seconds."""
+    state = hashlib.sha256()
+    requirements = settings.BASE_DIR / "requirements.txt"
+    for path in [requirements, *sorted(path for folder in settings.STATICFILES_DIRS for path in Path(folder).rglob("*"))]:
+        if path.is_file():
+            found = path.stat()
+            state.update(f"{path}\0{found.st_size}\0{found.st_mtime_ns}\n".encode())
+    stamp = Path(settings.STATIC_ROOT) / ".collected"
+    if stamp.exists() and stamp.read_text() == state.hexdigest():
+        return
+    call_command("collectstatic", interactive=False, verbosity=0)
+    stamp.write_text(state.hexdigest())
+
+
+def make_first_admin() -> str | None:
+    """On a site without users, make one who may do everything; the password, to be shown once, or None."""
+    if User.objects.exists():
+        return None
+    password = secrets.token_urlsafe(12)
+    User.objects.create_superuser(ADMIN, password=password)
+    return password
+
+
+def _announce(site: Site, password: str | None, told_to_stop: _Stop, say: Say) -> None:
+    shown = f"[{site.host}]" if ":" in site.host else site.host
+    url = f"http://{'localhost' if site.host in ('127.0.0.1', '0.0.0.0', '::', '::1') else shown}:{site.port}/"
+    if not _answers(f"http://{'127.0.0.1' if site.host == '0.0.0.0' else shown}:{site.port}/livez"):
+        say(f"The web process does not answer yet; its log is {site.folder.logs / 'web.log'}.")
+    say("")
+    say(f"  The site is at  {url}")
+    if password is not None:
+        say(f"  Sign in as      {ADMIN}")
+        say(f"  with password   {password}")
+        say("  It is not shown again; change it after signing in.")
+    say("  Ctrl-C stops everything.")
+    say("")
+
+
+def _answers(url: str) -> bool:
+    deadline = time.monotonic() + FIRST_PAGE_SECONDS
+    while time.monotonic() < deadline:
+        try:
+            with urllib.request.urlopen(url, timeout=5):
+                return True
+        except urllib.error.HTTPError:
+            return True
+        except OSError:
+            time.sleep(0.05)
+    return False

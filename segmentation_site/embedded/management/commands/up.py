@@ -1,0 +1,33 @@
+"""`manage.py up`: the site with everything that it needs, until Ctrl-C."""
+
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from segmentation_site.embedded.folder import DataFolderProblem
+from segmentation_site.embedded.keeping_up import keep_up, site_from_settings
+from segmentation_site.embedded.supervising import refuse_port_in_use
+
+
+class Command(BaseCommand):
+    help = "Run the site: PostgreSQL, Valkey, web, worker and scheduler, restarted when they die, stopped by Ctrl-C."
+    # The database that checks could look at is started by this command.
+    requires_system_checks = ()
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--port", type=int, default=8000, help="where to listen (default 8000)")
+        parser.add_argument("--host", default="127.0.0.1", help="on which address (default 127.0.0.1, this machine only)")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            refuse_port_in_use(options["host"], options["port"])
+            site = site_from_settings(options["host"], options["port"])
+            raise SystemExit(keep_up(site, self.say))
+        except DataFolderProblem as problem:
+            raise CommandError(str(problem)) from problem
+
+    def say(self, text: str) -> None:
+        """Print at once, also into a pipe."""
+        self.stdout.write(text)
+        self.stdout.flush()
