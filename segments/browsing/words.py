@@ -38,7 +38,8 @@ def against_average(z: float) -> str:
         words = _("above average") if z > 0 else _("below average")
     else:
         words = _("far above") if z > 0 else _("far below")
-    return f"{words} · {z:+.1f}".replace("-", "\u2212")
+    number = f"{z:+.1f}".replace("-", "\u2212") if size >= 0.05 else "0"
+    return f"{words} · {number}"
 
 
 def separation(silhouette: float | None) -> str:

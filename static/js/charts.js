@@ -29,6 +29,19 @@
     return spellings[format].format(value);
   };
 
+  // A long name on an axis becomes lines of at most this many characters, so that it neither is cut off nor eats the chart.
+  const LONGEST_LINE = 22;
+  const lines = (label) => {
+    if (typeof label !== "string" || label.length <= LONGEST_LINE) return label;
+    const made = [""];
+    for (const word of label.split(" ")) {
+      const last = made.length - 1;
+      if (made[last] && `${made[last]} ${word}`.length > LONGEST_LINE) made.push(word);
+      else made[last] = `${made[last]} ${word}`.trim();
+    }
+    return made;
+  };
+
   const variable = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
   // Canvas gets colours as rgb(), because Chart.js does not know oklch() when it blends and hovers.
@@ -99,6 +112,7 @@
     const text = rgb(variable("--ink-soft") || "gray");
     const grid = rgb(variable("--line") || "lightgray");
     const options = (config.options ??= {});
+    if (options.indexAxis === "y") config.data.labels = config.data.labels.map(lines);
     options.responsive = true;
     options.maintainAspectRatio = false;
     options.color = text;
@@ -126,6 +140,7 @@
     const tooltip = (options.plugins.tooltip ??= {});
     tooltip.usePointStyle = true;
     tooltip.callbacks = {
+      title: (items) => [items[0].chart.data.labels?.[items[0].dataIndex] ?? []].flat().join(" "),
       label: (item) => {
         const { dataset, raw, chart } = item;
         const scales = chart.options.scales ?? {};
