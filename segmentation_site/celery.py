@@ -13,7 +13,9 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "segmentation_site.settings")
 
 app = Celery("segmentation_site")
 app.config_from_object("django.conf:settings", namespace="CELERY")
-app.autodiscover_tasks()
+# Tasks bring the heavy libraries along; the web and the scheduler ring by name and need none of them.
+if os.environ.get("SEGMENTATION_PROCESS") not in ("web", "scheduler"):
+    app.autodiscover_tasks()
 
 
 @worker_process_init.connect

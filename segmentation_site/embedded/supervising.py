@@ -253,7 +253,7 @@ class Supervisor:
         if command[:1] == ["setpriv"] and prefix:
             # One setpriv does both: changing the user clears what an earlier one asked the kernel for.
             prefix, command = [*prefix, *command[1:]], []
-        environment = {"SEGMENTATION_PROCESS": name} if name in SITE else {}
+        environment = [f'environment=SEGMENTATION_PROCESS="{name}"'] if name in SITE else []
         return [
             f"command={_escaped(shlex.join([*prefix, *command]))}",
             f"directory={_escaped(ROOT if name in SITE else folder.run)}",
@@ -269,7 +269,7 @@ class Supervisor:
             f"stdout_logfile={_escaped(folder.logs / (name + '.log'))}",
             "stdout_logfile_maxbytes=10MB",
             "stdout_logfile_backups=3",
-            *([f"environment={','.join(f'{key}="{value}"' for key, value in environment.items())}"] if environment else []),
+            *environment,
         ]
 
     def _web(self) -> list[str]:

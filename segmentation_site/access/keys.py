@@ -1,0 +1,123 @@
+"""Making, checking, rotating and revoking API keys, and recognising who asks.
+
+`seg_<prefix>_<secret>`: the prefix finds the key, the secret has 256 bits, and the database holds its HMAC-SHA256 under a pepper that is
+derived from SECRET_KEY. A dump of the database lets nobody in.
+"""
+
+import hashlib
+import hmac
+import re
+import secrets
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth.models import AbstractBaseUser, AnonymousUser, User
+from django.utils import timezone
+from rest_framework.authentication import BaseAuthentication, SessionAuthentication, get_authorization_header
+from rest_framework.exceptions import AuthenticationFailed
+from rest_framework.request import Request
+
+from segmentation_site.access.models import ApiKey
+from segmentation_site.access.scopes import Scope
+from segmentation_site.jobs.problems import Problem
+
+_FORM = re.compile(r"^seg_([0-9a-f]{12})_([A-Za-z0-9_-]{43})$")
+# A rotated key goes on for so long, so that the tool that holds it can be changed over.
+ROTATION_OVERLAP = timedelta(hours=24)
+# Noting each call would be a write per request.
+LAST_USED_EVERY = timedelta(minutes=1)
+
+
+class InvalidScope(Problem):
+    code = "invalid_scope"
+    sentence = "There is no scope {scope}."
+    remedy = "Scopes: {scopes}."
+
+
+class InvalidExpiry(Problem):
+    code = "invalid_expiry"
+    sentence = "A key cannot expire in the past."
+    remedy = "Give a later time, or none."
+
+
+def create_key(
+    name: str, *, scopes: Iterable[str], by: AbstractBaseUser | AnonymousUser | None, expires_at: datetime | None = None
+) -> tuple[ApiKey, str]:
+    """Make a key; returns it and its secret text, which is never to be had again. Raises InvalidScope or InvalidExpiry."""
+    wanted = sorted(set(scopes))
+    known = [scope.value for scope in Scope]
+    for scope in wanted:
+        if scope not in known:
+            raise InvalidScope(scope=scope, scopes=", ".join(known))
+    if expires_at is not None and expires_at <= timezone.now():
+        raise InvalidExpiry()
+    prefix, secret = secrets.token_hex(6), secrets.token_urlsafe(32)
+    key = ApiKey.objects.create(
+        name=name,
+        prefix=prefix,
+        digest=_digest(secret),
+        scopes=wanted,
+        created_by=by if isinstance(by, User) else None,
+        expires_at=expires_at,
+    )
+    return key, f"seg_{prefix}_{secret}"
+
+
+def rotate(key: ApiKey, *, by: User | None) -> tuple[ApiKey, str]:
+    """A new key in place of this one, which goes on for 24 hours."""
+    fresh, secret = create_key(key.name, scopes=key.scopes, by=by, expires_at=key.expires_at)
+    ends = timezone.now() + ROTATION_OVERLAP
+    if key.revoked_at is None or key.revoked_at > ends:
+        key.revoked_at = ends
+        key.save(update_fields=["revoked_at"])
+    return fresh, secret
+
+
+def revoke(key: ApiKey) -> None:
+    """End a key at once."""
+    now = timezone.now()
+    if key.revoked_at is None or key.revoked_at > now:
+        key.revoked_at = now
+        key.save(update_fields=["revoked_at"])
+
+
+def find(text: str) -> ApiKey | None:
+    """The usable key whose secret text this is, compared in constant time; None when it is none."""
+    form = _FORM.match(text)
+    if form is None:
+        return None
+    key = ApiKey.objects.usable().select_related("created_by").filter(prefix=form[1]).first()
+    expected = bytes(key.digest) if key is not None else bytes(32)
+    return key if hmac.compare_digest(expected, _digest(form[2])) and key is not None else None
+
+
+def _digest(secret: str) -> bytes:
+    pepper = hashlib.sha256(b"api key pepper:" + settings.SECRET_KEY.encode()).digest()
+    return hmac.new(pepper, secret.encode(), hashlib.sha256).digest()
+
+
+class ApiKeyAuthentication(BaseAuthentication):
+    """`Authorization: Bearer seg_…`, in the header only. The request acts as whoever made the key, within its scopes."""
+
+    def authenticate(self, request: Request) -> tuple[Any, ApiKey] | None:
+        kind, _, text = get_authorization_header(request).decode("latin-1").partition(" ")
+        if not kind:
+            return None
+        if kind.lower() != "bearer":
+            raise AuthenticationFailed("Send the key as `Authorization: Bearer seg_…`.")
+        key = find(text.strip())
+        if key is None:
+            raise AuthenticationFailed("This key is not valid: it is unknown, expired or revoked.")
+        now = timezone.now()
+        if key.last_used_at is None or now - key.last_used_at > LAST_USED_EVERY:
+            ApiKey.objects.filter(pk=key.pk).update(last_used_at=now)
+        return key.created_by or AnonymousUser(), key
+
+    def authenticate_header(self, request: Request) -> str:
+        return 'Bearer realm="api"'
+
+
+class BrowserSessionAuthentication(SessionAuthentication):
+    """A signed-in browser, with CSRF."""

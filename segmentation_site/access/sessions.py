@@ -1,0 +1,25 @@
+"""Sessions end: idle ones by Django's own age, all of them after an absolute time."""
+
+import time
+from collections.abc import Callable
+
+from django.conf import settings
+from django.contrib.auth import logout
+from django.http import HttpRequest, HttpResponse
+
+STARTED = "started_at"
+
+
+class AbsoluteSessionLimitMiddleware:
+    """Signs out whoever signed in more than SESSION_ABSOLUTE_AGE seconds ago, however busy they are."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if request.user.is_authenticated:
+            now = time.time()
+            started = request.session.setdefault(STARTED, now)
+            if now - started > settings.SESSION_ABSOLUTE_AGE:
+                logout(request)
+        return self.get_response(request)
