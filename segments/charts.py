@@ -371,7 +371,7 @@ def profile_bars(one: Series, everybody: Profile, labels: Mapping[str, str]) -> 
                     "format": "signed",
                     "suggestedMin": -2,
                     "suggestedMax": 2,
-                    "title": {"display": True, "text": "below average  ←   standard deviations   →  above average"},
+                    "title": {"display": True, "text": "standard deviations from the average"},
                 },
                 "y": {"grid": {"display": False}},
             },

@@ -8,15 +8,19 @@ from django.db.models import F, JSONField, Q, QuerySet, TextField, Value
 from django.db.models.expressions import CombinedExpression
 from django.db.models.functions import Cast
 
+from customers import searching
 from segments.browsing import words
+from segments.browsing.assignments import members_of
 from segments.browsing.features import Labels, known_labels
 from segments.charts import Chart, Series, boxes, profile_bars
 from segments.kmeans import naming
-from segments.kmeans.shapes import FeatureProfile, Profile
-from segments.models import Run, Segment, Segmentation, SegmentProfile
+from segments.kmeans.explaining import FitWord, fit_word
+from segments.kmeans.shapes import Definition, FeatureProfile, Profile
+from segments.models import Assignment, Run, Segment, Segmentation, SegmentProfile
 
 TRAITS = 3
 MOST_BOXES = 6
+MEMBERS_AT_ONCE = 25
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +101,26 @@ class Portrait:
     def is_in_use(self) -> bool:
         """Whether readers see this segment now."""
         return self.run.is_published
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A customer in a segment: its values of the run's features as text, and how firmly it belongs there."""
+
+    pk: int
+    name: str
+    external_id: str
+    values: list[str]
+    fit: FitWord
+
+
+@dataclass(frozen=True, slots=True)
+class Members:
+    """One page of a segment's members; `after` asks for the next one and is "" on the last."""
+
+    labels: list[str]
+    rows: list[Member]
+    after: str
 
 
 def direction(z: float) -> str:
@@ -199,6 +223,32 @@ def portrait(segment: Segment) -> Portrait | None:
             f"box-{feature.name}": boxes(siblings, everybody, feature.name, labels.with_units) for feature in telling
         },
         features=[_feature_row(feature, everybody.feature(feature.name), labels) for feature in one.profile.features],
+    )
+
+
+def members(segment: Segment, run: Run, *, after: str = "") -> Members:
+    """A page of the customers who are in `segment` in its published run, by key."""
+    known = known_labels()
+    names = Definition.from_json(run.definition).feature_names
+    found = searching.find(searching.Wanted(after=after), among=members_of(segment), size=MEMBERS_AT_ONCE)
+    assigned = Assignment.objects.filter(run_id=run.pk, customer_id__in=[one.pk for one in found.customers])
+    distances = {
+        customer: (distance, second)
+        for customer, distance, second in assigned.values_list("customer_id", "distance", "runner_up_distance")
+    }
+    return Members(
+        labels=[known[name].with_unit for name in names],
+        rows=[
+            Member(
+                pk=one.pk,
+                name=one.full_name,
+                external_id=one.external_id,
+                values=[words.number(searching.values(one)[name]) for name in names],
+                fit=fit_word(*distances[one.pk]),
+            )
+            for one in found.customers
+        ],
+        after=found.after,
     )
 
 

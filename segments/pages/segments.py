@@ -1,5 +1,7 @@
 """Pages of segments: those in use, and one of them with everything that is known of it."""
 
+from urllib.parse import urlencode
+
 from django.conf import settings
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
@@ -8,7 +10,7 @@ from django.urls import path
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
-from segmentation_site.access.roles import Deed, requires
+from segmentation_site.access.roles import Deed, may, requires
 from segmentation_site.http.lists import asked
 from segmentation_site.jobs.problems import Problem
 from segments import defining
@@ -70,6 +72,10 @@ def _page(request: HttpRequest, segment: Segment, form: SegmentForm | None = Non
         initial={"name": segment.name, "description": segment.description, "action": segment.action}
     )
     portrait = browsing.portrait(segment)
+    after = asked(request, "after")
+    members = None
+    if portrait and portrait.is_in_use and may(request.user, Deed.SEE_CUSTOMERS):
+        members = browsing.members(segment, portrait.run, after=after)
     return render(
         request,
         "segments/segment.html",
@@ -77,6 +83,9 @@ def _page(request: HttpRequest, segment: Segment, form: SegmentForm | None = Non
             "segment": segment,
             "portrait": portrait,
             "form": shown,
+            "members": members,
+            "first_url": "?#members" if after else "",
+            "next_url": f"?{urlencode({'after': members.after})}#members" if members and members.after else "",
             "chart_js": settings.CHART_JS,
             "members_url": request.build_absolute_uri(f"/api/v1/segments/{segment.public_id}/members"),
         },

@@ -112,7 +112,10 @@
     const text = rgb(variable("--ink-soft") || "gray");
     const grid = rgb(variable("--line") || "lightgray");
     const options = (config.options ??= {});
-    if (options.indexAxis === "y") config.data.labels = config.data.labels.map(lines);
+    if (options.indexAxis === "y") {
+      config.data.labels = config.data.labels.map(lines);
+      options.scales.y.ticks = { ...options.scales.y.ticks, autoSkip: false };
+    }
     options.responsive = true;
     options.maintainAspectRatio = false;
     options.color = text;
@@ -167,20 +170,24 @@
     const canvas = figure.querySelector("canvas");
     if (!source || !canvas || !window.Chart) return;
     drawn.get(figure)?.destroy();
-    drawn.set(figure, new window.Chart(canvas, completed(JSON.parse(source.textContent), animated)));
+    const config = completed(JSON.parse(source.textContent), animated);
+    if (config.options.indexAxis === "y") {
+      // Every name beside its bar needs room for two lines.
+      canvas.parentElement.style.blockSize = `${Math.max(140, 80 + 46 * config.data.labels.length)}px`;
+    }
+    drawn.set(figure, new window.Chart(canvas, config));
     const button = figure.querySelector("[data-chart-download]");
     if (button) button.hidden = false;
   };
 
-  const drawAll = (within, animated) => {
+  const drawAll = (animated) => {
     for (const [figure, chart] of drawn) {
       if (!figure.isConnected) {
         chart.destroy();
         drawn.delete(figure);
       }
     }
-    const figures = within.matches?.("[data-chart]") ? [within] : within.querySelectorAll("[data-chart]");
-    for (const figure of figures) if (!drawn.has(figure)) draw(figure, animated);
+    for (const figure of document.querySelectorAll("[data-chart]")) if (!drawn.has(figure)) draw(figure, animated);
   };
 
   const download = (figure) => {
@@ -205,15 +212,15 @@
     if (!document.querySelector("[data-chart], [hx-get]")) return;
     window.Chart.defaults.font.family = "Inter, system-ui, sans-serif";
     window.Chart.defaults.font.size = 12;
-    drawAll(document, true);
+    drawAll(true);
     new MutationObserver(() => {
       for (const figure of drawn.keys()) draw(figure, false);
     }).observe(document.documentElement, { attributes: true, attributeFilter: ["class"] });
   });
   // What a poll swaps in is drawn at once and still: a chart that is animated every second cannot be read.
-  document.addEventListener("htmx:load", (event) => {
-    if (event.target !== document.body) drawAll(event.target, false);
-  });
+  for (const swapped of ["htmx:afterSettle", "htmx:oobAfterSwap"]) {
+    document.addEventListener(swapped, () => drawAll(false));
+  }
   document.addEventListener("click", (event) => {
     const button = event.target.closest("[data-chart-download]");
     if (button) download(button.closest("[data-chart]"));
