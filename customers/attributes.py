@@ -1,4 +1,4 @@
-"""The registry of what is known of customers: built-in columns, as their model declares them, and registered attributes."""
+"""The registry of what is known of customers: built-in columns as the model declares them, registered attributes."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -157,7 +157,8 @@ def _kind(field: "Field[Any, Any]") -> Kind:
 
 
 def _limit(field: "Field[Any, Any]", kind: type[MinValueValidator] | type[MaxValueValidator]) -> float | None:
-    return next((float(one.limit_value) for one in field.validators if type(one) is kind), None)  # type: ignore[attr-defined]
+    return next((float(one.limit_value) for one in field.validators if type(one) is kind), None)  # type: ignore[attr-
+    defined]
 
 
 _COLUMNS = tuple(_column(key, in_files) for key, in_files in _IN_FILES.items())

@@ -83,8 +83,16 @@ class Customer(models.Model):
     change_sequence = models.BigIntegerField(db_default=next_change(), editable=False, db_index=True)
     created_at = models.DateTimeField(db_default=TransactionNow(), editable=False)
     updated_at = models.DateTimeField(db_default=TransactionNow(), editable=False)
+    # Neither constraint nor index: they made the first import of a million customers take 11.6 s instead of 6.
     source_import = models.ForeignKey(
-        "Import", null=True, blank=True, editable=False, on_delete=models.SET_NULL, related_name="+"
+        "Import",
+        null=True,
+        blank=True,
+        editable=False,
+        on_delete=models.SET_NULL,
+        related_name="+",
+        db_constraint=False,
+        db_index=False,
     )
 
     class Meta:

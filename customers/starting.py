@@ -1,7 +1,7 @@
 """Starting an import: the file into storage, a row, and a bell.
 
-Light: pages and API load this. A file that is no table of customers is refused here, before anything is saved; its rows are
-checked by the worker.
+Light: pages and API load this. A file that is no table of customers is refused here, before anything is saved; its
+rows are checked by the worker.
 """
 
 import errno
@@ -67,9 +67,9 @@ def start_import(
 ) -> Import:
     """Take a file and queue its import.
 
-    `mapping` is header → column for what is not recognised by itself, "" to leave a column out. Without `ring` no worker is
-    called: the caller carries the import out itself. Raises a Problem when the file or the mapping cannot be; then nothing is
-    saved.
+    `mapping` is header → column for what is not recognised by itself, "" to leave a column out. Without `ring` no
+    worker is called: the caller carries the import out itself. Raises a Problem when the file or the mapping cannot
+    be; then nothing is saved.
     """
     with _stored(file, by=by, kind=kind) as one, transaction.atomic():
         one.save()
@@ -101,7 +101,9 @@ def start(
     is_dry_run: bool = False,
     ring: bool = True,
 ) -> Import:
-    """Queue an import that was received. Raises a Problem when the mapping cannot be, NotWaiting when it is not to start."""
+    """Queue an import that was received. Raises a Problem when the mapping cannot be, NotWaiting when it is not to
+    start.
+    """
     if mode not in ImportMode.values:
         raise UnknownMode(pointer="/mode", mode=mode, known=", ".join(ImportMode.values))
     columns = attributes.columns()

@@ -43,7 +43,7 @@ def _for_python(pattern: str) -> re.Pattern[str]:
 
 
 class DateOrder(StrEnum):
-    """How dates such as 03/04/2024 are read: what their first number is. A date that begins with the year is always read."""
+    """How dates such as 03/04/2024 are read: what their first number is. Dates with the year first are always read."""
 
     DAY_FIRST = "day_first"
     MONTH_FIRST = "month_first"
@@ -207,8 +207,8 @@ def _date(column: Column, text: str, style: Style) -> dt.date | Reason:
 def style_of(column: Column, cells: Iterable[str], delimiter: str = ",") -> Style:
     """How a column writes its numbers and dates, from cells that can be read in one way only.
 
-    Where none of them decides, a decimal point is assumed, unless the file is separated by semicolons and its numbers hold
-    commas: programs write it so where the comma is the decimal sign.
+    Where none of them decides, a decimal point is assumed, unless the file is separated by semicolons and its numbers
+    hold commas: programs write it so where the comma is the decimal sign.
     """
     cells = [cell.strip() for cell in cells]
     if column.kind == Kind.NUMBER:

@@ -51,6 +51,7 @@ _MAGIC = (
 )
 # More control characters than this share of the head, and it is no text; a stray NUL byte is a matter of its row.
 _MOST_CONTROLS = 0.01
+_STRAY_CONTROLS = 3
 _CONTROLS = re.compile(r"[\x00-\x08\x0e-\x1f\x7f]")
 _SEPARATOR_LINE = re.compile(r"^sep=([,;\t|])$", re.IGNORECASE)
 _LOOKS_LIKE_DATA = re.compile(r"^(?:[+-]?[0-9][0-9.,'’ /:-]*|[^\s@]+@[^\s@]+\.[^\s@]+)$")
@@ -81,8 +82,8 @@ class Dialect:
 class Filled:
     """How a column of the sample fares: how many rows say something, and how many of those could be saved.
 
-    Both are percentages, rounded down so that 100 means all; `valid` is None when nothing is filled. `reason` is the first
-    one why a cell could not be saved.
+    Both are percentages, rounded down so that 100 means all; `valid` is None when nothing is filled. `reason` is the
+    first one why a cell could not be saved.
     """
 
     filled: int
@@ -177,11 +178,11 @@ def _encoding(head: bytes) -> tuple[str, int]:
     except UnicodeDecodeError as error:
         # The head may end in the middle of a character.
         if not (error.end == len(head) and error.start >= len(head) - 3 and len(head) == HEAD_BYTES):
-            return ("utf-8" if _is_mostly_utf8(head) else "cp1252"), 0
+            return ("utf-8" if is_mostly_utf8(head) else "cp1252"), 0
     return "utf-8", 0
 
 
-def _is_mostly_utf8(head: bytes) -> bool:
+def is_mostly_utf8(head: bytes) -> bool:
     """Whether what is not ASCII is more often good UTF-8 than not: then the rest is damage, not another encoding."""
     text = head.decode("utf-8", "replace")
     broken = text.count("\ufffd")
@@ -190,7 +191,7 @@ def _is_mostly_utf8(head: bytes) -> bool:
 
 def _text(head: bytes, encoding: str, is_whole: bool) -> str:
     text = normal_line_ends(head.decode(encoding, "replace"))
-    if len(_CONTROLS.findall(text)) > _MOST_CONTROLS * len(text):
+    if len(_CONTROLS.findall(text)) > max(_STRAY_CONTROLS, _MOST_CONTROLS * len(text)):
         raise NotText(
             found="most of its first bytes are not characters" if "\0" in text else "it is full of control characters"
         )
@@ -206,7 +207,8 @@ def normal_line_ends(text: str) -> str:
 
 
 def _rows(text: str, delimiter: str, most: int) -> list[list[str]]:
-    """Rows that are not blank. A quotation mark that is never closed ends the sample; reading the file deals with it."""
+    """Rows that are not blank. A quotation mark that is never closed ends the sample; reading the file deals with it.
+    """
     found: list[list[str]] = []
     lines = csv.reader(io.StringIO(text.replace("\0", "\ufffd"), newline=""), delimiter=delimiter)
     with suppress(csv.Error):

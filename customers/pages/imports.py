@@ -213,10 +213,17 @@ def _rejected(one: Import) -> dict[str, Any]:
     rows = reporting.rejected_rows(one)
     headers = reporting.headers(one, rows)
     return {
-        "reasons": [Bar(reason.example, reason.count, 100 * reason.count / most) for reason in counted],
+        "reasons": [Bar(_in_words(reason), reason.count, 100 * reason.count / most) for reason in counted],
         "headers": headers,
         "rejected_rows": [_shown(row, headers, one) for row in rows],
     }
+
+
+def _in_words(reason: reporting.Reason) -> str:
+    labels = {column.key: column.label for column in attributes.columns()}
+    return _("{field}, for example: {example}").format(
+        field=labels.get(reason.field, reason.field) or _("Row"), example=reason.example
+    )
 
 
 def _shown(row: RejectedRow, headers: list[str], one: Import) -> dict[str, Any]:

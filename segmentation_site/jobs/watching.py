@@ -42,7 +42,7 @@ class Watch:
     elapsed: str
     remaining: str
     poll_seconds: int
-    is_active: bool
+    is_working: bool
     is_stopping: bool
     needs_worker: bool
 
@@ -62,7 +62,7 @@ def watch(job: Job) -> Watch:
         elapsed=in_words(elapsed) if elapsed is not None else "",
         remaining=_remaining(job, now),
         poll_seconds=3 if max(elapsed or timedelta(), waiting) > LIVELY else 1,
-        is_active=job.is_active,
+        is_working=job.status == JobStatus.RUNNING,
         is_stopping=job.is_active and job.cancel_requested_at is not None,
         needs_worker=waiting > PATIENCE and not is_worker_alive(),
     )

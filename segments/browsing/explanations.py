@@ -66,7 +66,7 @@ class Explanation:
         if self.runner_up is None or not self.reasons:
             return _("There is no second segment to compare with.")
         strongest = next((reason for reason in self.reasons if reason.speaks_for), self.reasons[0])
-        text = _("{label} decides it: {value}, where {segment} typically has {typical} and {runner_up} {elsewhere}.")
+        text = _("{label} speaks most for it: {value}; “{segment}” typically has {typical}, “{runner_up}” {elsewhere}.")
         return text.format(
             label=strongest.label,
             value=strongest.value,
@@ -88,7 +88,7 @@ class Explanation:
 
 
 def explain_customer(pk: int, values: Mapping[str, Any]) -> list[Explanation]:
-    """Where this customer is in every segmentation in use, and why; `values` are its attributes by key, None for unknown."""
+    """Where this customer is in every segmentation in use, and why; `values` are its attributes, None for unknown."""
     labels = feature_labels()
     segmentations = (
         Segmentation.objects.filter(published_run__isnull=False).select_related("published_run").order_by("name")

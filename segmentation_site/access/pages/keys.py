@@ -41,7 +41,7 @@ def api_key_new(request: HttpRequest) -> HttpResponse:
     """Make a key; the answer to the POST is the only page that ever shows its secret."""
     form = ApiKeyForm(request.POST or None)
     if request.method != "POST" or not form.is_valid():
-        return render(request, "api_keys/new.html", {"form": form})
+        return render(request, "api_keys/new.html", {"form": form}, status=422 if form.errors else 200)
     key, secret = keys.create_key(
         form.cleaned_data["name"],
         scopes=form.cleaned_data["scopes"],

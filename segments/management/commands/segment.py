@@ -32,9 +32,12 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         try:
             segmentation = self._define(options)
+        except Problem as problem:
+            raise CommandError(_in_options(problem), returncode=2) from problem
+        try:
             run = starting.start_run(segmentation, by=None, publish=options["publish"], ring=False)
         except Problem as problem:
-            raise CommandError(problem.detail, returncode=2) from problem
+            raise CommandError(problem.detail) from problem
         leases.carry_out(Run, run.pk, running.execute)
         run = Run.objects.select_related("segmentation").get(pk=run.pk)
         if run.status != JobStatus.DONE:
@@ -51,11 +54,11 @@ class Command(BaseCommand):
                 "features": [name.strip() for name in options["features"].split(",") if name.strip()],
                 "scaling": options["scaling"],
                 "k": options["k"],
-                "k_range": [low, high],
+                "k_range": [low, high] if high else [low],
                 "seed": options["seed"],
             }
         )
-        existing = Segmentation.objects.filter(name=options["name"]).first()
+        existing = Segmentation.objects.filter(name=" ".join(options["name"].split())).first()
         if existing is not None:
             return defining.change_segmentation(existing, definition=definition)
         return defining.create_segmentation(name=options["name"], definition=definition)
@@ -68,6 +71,12 @@ class Command(BaseCommand):
             self.stdout.write(f"  {segment['size']:>9,}  {segment['share']:>4.0%}  {segment['name']}  ({centroid})")
         for warning in run.warnings:
             self.stdout.write(self.style.WARNING(warning))
+
+
+def _in_options(problem: Problem) -> str:
+    """The problem with the option at fault: a pointer such as /k_range/0 is into --k-range."""
+    field = problem.pointer.lstrip("/").partition("/")[0]
+    return f"--{field.replace('_', '-')}: {problem.detail}" if field else problem.detail
 
 
 def as_json(run: Run) -> dict[str, Any]:

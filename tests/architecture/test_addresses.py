@@ -1,0 +1,112 @@
+"""Nobody comes to an address without a rule that lets them."""
+
+from collections.abc import Callable
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+
+from segmentation_site.access.roles import FIRST_ROLE, Role
+from tests import given
+from tests.architecture.addresses import Address, addresses, admin_pages, endpoints, pages
+
+# What everybody may reach, and why.
+PUBLIC = {
+    "login": "people sign in here",
+    "logout": "signing out needs no right",
+    "livez": "asked by supervisors, tells nothing",
+    "readyz": "asked by load balancers, names at most a server",
+    "api-schema": "describes the API, holds no data",
+    "api-docs": "describes the API, holds no data",
+}
+PUBLIC_IN_ADMIN = {"login": "people sign in here", "logout": "signing out needs no right", "jsi18n": "translated words"}
+
+METHODS = ["get", "post"]
+SIGN_IN = "/accounts/login/"
+
+
+def test_every_address_has_a_rule_or_is_named_as_public() -> None:
+    def has_rule(address: Address) -> bool:
+        if address.namespace == "admin":
+            return True  # asked below, by knocking
+        if address.route.startswith("api/v1"):
+            return getattr(address.view_class, "required_scope", None) is not None
+        return hasattr(address.view, "required_deed") or address.name in PUBLIC
+
+    assert not [f"{address} ({address.name})" for address in addresses() if not has_rule(address)]
+
+
+def test_what_is_named_as_public_exists() -> None:
+    assert {address.name for address in addresses() if address.namespace != "admin"} >= set(PUBLIC)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("page", pages(), ids=str)
+def test_a_page_sends_strangers_to_sign_in(page: Address, client: Client) -> None:
+    for method in METHODS:
+        answer = getattr(client, method)(page.example)
+        assert answer.status_code == 405 or (answer.status_code == 302 and answer["Location"].startswith(SIGN_IN))
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("role", list(Role))
+def test_a_page_shows_itself_to_the_roles_that_may_and_to_no_other(
+    role: Role, signed_in: Callable[[User], Client]
+) -> None:
+    order = list(Role)
+    client = signed_in(given.person(role.value))
+    client.raise_request_exception = False
+    for page in pages():
+        may = order.index(FIRST_ROLE[page.view.required_deed]) <= order.index(role)  # type: ignore[attr-defined]
+        for method in METHODS:
+            status = getattr(client, method)(page.example).status_code
+            assert status == 405 or (status != 403 if may else status == 403), f"{method} {page}: {status}"
+            assert status < 500, f"{method} {page}: {status}"
+
+
+@pytest.mark.django_db
+def test_somebody_without_a_role_sees_no_page(signed_in: Callable[[User], Client]) -> None:
+    client = signed_in(User.objects.create_user("nobody"))
+    assert {client.get(page.example).status_code for page in pages()} <= {403, 405}
+
+
+@pytest.mark.django_db
+def test_the_admin_is_for_staff_only(signed_in: Callable[[User], Client]) -> None:
+    manager = signed_in(given.person("manager"))
+    knocked = 0
+    for page in admin_pages():
+        if page.name in PUBLIC_IN_ADMIN:
+            continue
+        for client in (Client(), manager):
+            answer = client.get(page.example)
+            assert answer.status_code in {302, 404}, f"{page}: {answer.status_code}"
+            assert answer.status_code == 404 or "login" in answer["Location"], f"{page} went to {answer['Location']}"
+            knocked += 1
+    assert knocked > 20
+
+
+@pytest.mark.django_db
+def test_every_list_of_the_admin_opens_for_an_admin(signed_in: Callable[[User], Client], admin: User) -> None:
+    client = signed_in(admin)
+    lists = [page for page in admin_pages() if page.name.endswith(("_changelist", "_add", "index"))]
+    assert len(lists) > 10
+    for page in lists:
+        assert client.get(page.example).status_code in {200, 403}, str(page)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("endpoint", endpoints(), ids=str)
+def test_an_endpoint_answers_401_and_how_to_sign_in_without_a_key(endpoint: Address, client: Client) -> None:
+    for headers in ({}, {"Authorization": "Bearer seg_00000000_wrong"}):
+        answer = client.get(endpoint.example, headers=headers)
+        assert answer.status_code == 401 or (answer.status_code == 405 and not headers)
+        if answer.status_code == 401:
+            assert answer["WWW-Authenticate"].startswith("Bearer")
+            assert answer["Content-Type"] == "application/problem+json"
+
+
+@pytest.mark.django_db
+def test_an_unknown_address_of_the_api_is_a_problem_document_too(client: Client) -> None:
+    answer = client.get("/api/v1/nothing-here")
+    assert answer.status_code == 404
+    assert answer["Content-Type"] == "application/problem+json"

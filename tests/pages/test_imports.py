@@ -1,0 +1,227 @@
+"""Importing through pages: upload, map, start, follow, read the report."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from django.contrib.auth.models import User
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client
+from django.utils import timezone
+
+from customers.models import Customer, Import, ImportStatus, RejectedRow
+from segmentation_site.jobs.models import JobStatus
+
+SignIn = Callable[[User], Client]
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def browser(signed_in: SignIn, analyst: User) -> Client:
+    return signed_in(analyst)
+
+
+def upload(browser: Client, content: bytes, name: str = "customers.csv") -> tuple[int, str, str]:
+    """Status, text and last address after the file was sent."""
+    response = browser.post("/imports/new", {"file": SimpleUploadedFile(name, content)}, follow=True)
+    return response.status_code, response.content.decode(), response.request["PATH_INFO"]
+
+
+def uploaded(browser: Client, content: bytes) -> Import:
+    status, _, address = upload(browser, content)
+    assert status == 200
+    return Import.objects.get(public_id=address.split("/")[2])
+
+
+def test_the_malls_own_headers_are_recognised(browser: Client, mall_file: Path) -> None:
+    _, page, address = upload(browser, mall_file.read_bytes(), "Mall_Customers.csv")
+    assert address.endswith("/map")
+    one = Import.objects.get()
+    assert one.status == ImportStatus.UPLOADED
+    assert one.mapping == {
+        "CustomerID": "external_id",
+        "Gender": "gender",
+        "Age": "age",
+        "Annual Income (k$)": "annual_income",
+        "Spending Score (1-100)": "spending_score",
+    }
+    assert "Start the import" in page
+    assert "disabled" not in page
+
+
+def test_start_queues_the_import_with_what_was_chosen(browser: Client) -> None:
+    one = uploaded(browser, b"id,points,age\n1,30,20\n2,40,30\n")
+    choices = {"column_0": "external_id", "column_1": "spending_score", "column_2": "", "mode": "create"}
+    response = browser.post(f"/imports/{one.public_id}/map", {**choices, "start": "yes"})
+    one.refresh_from_db()
+    assert response["Location"] == f"/imports/{one.public_id}"
+    assert (one.status, one.mode) == (JobStatus.QUEUED, "create")
+    assert one.mapping == {"id": "external_id", "points": "spending_score"}
+    assert Customer.objects.count() == 0
+
+
+def test_without_a_customer_id_start_is_blocked_and_says_so(browser: Client) -> None:
+    one = uploaded(browser, b"name of pet,age\nRex,20\nTom,30\n")
+    page = browser.get(f"/imports/{one.public_id}/map").content.decode()
+    assert "Choose the column that holds the customer id" in page
+    assert "disabled" in page
+    answer = browser.post(f"/imports/{one.public_id}/map", {"column_0": "", "column_1": "age", "start": "yes"})
+    assert answer.status_code == 422
+    one.refresh_from_db()
+    assert one.status == ImportStatus.UPLOADED
+
+
+def test_a_changed_choice_shows_how_the_cells_fare_and_saves_nothing(browser: Client) -> None:
+    one = uploaded(browser, b"id,points\n1,30\n2,many\n3,\n4,10\n")
+    choices = {"column_0": "external_id", "column_1": "spending_score"}
+    fragment = browser.post(f"/imports/{one.public_id}/map", choices, headers={"HX-Request": "true"}).content.decode()
+    assert "<html" not in fragment
+    assert "75 %" in fragment
+    assert "66 %" in fragment
+    assert "“many” is not a number." in fragment
+    one.refresh_from_db()
+    assert one.mapping == {"id": "external_id"}
+
+
+def test_two_columns_cannot_mean_the_same(browser: Client) -> None:
+    one = uploaded(browser, b"id,a,b\n1,30,20\n")
+    choices = {"column_0": "external_id", "column_1": "age", "column_2": "age", "start": "yes"}
+    answer = browser.post(f"/imports/{one.public_id}/map", choices)
+    assert answer.status_code == 422
+    assert "Chosen for two columns" in answer.content.decode()
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b"", "This file is empty"),
+        (b"\n \n", "This file is empty"),
+        (b"id,age\n", "no rows"),
+        (b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 20, "not a CSV file"),
+        (b"id,age,age\n1,2,3\n", "more than one column"),
+    ],
+)
+def test_a_file_that_is_no_table_is_refused_with_a_reason_and_nothing_kept(
+    browser: Client, content: bytes, told: str
+) -> None:
+    status, page, address = upload(browser, content)
+    assert (status, address) == (422, "/imports/new")
+    assert told in page
+    assert not Import.objects.exists()
+
+
+def test_no_file_at_all_is_told(browser: Client) -> None:
+    response = browser.post("/imports/new", {})
+    assert response.status_code == 422
+    assert "No file was chosen" in response.content.decode()
+
+
+def test_names_of_files_and_columns_are_text_and_nothing_else(browser: Client) -> None:
+    evil = '"><img src=x onerror=alert(1)>'
+    _, page, _ = upload(browser, f'id,"{evil.replace(chr(34), chr(34) * 2)}"\n1,2\n'.encode(), f"{evil}.csv")
+    assert "<img" not in page
+    assert "&lt;img" in page
+
+
+def test_a_file_thrown_away_is_gone(browser: Client) -> None:
+    one = uploaded(browser, b"id,age\n1,20\n")
+    stored = one.file.storage
+    name = one.file.name
+    page = browser.post(f"/imports/{one.public_id}/cancel", follow=True).content.decode()
+    assert "is thrown away. Nothing was imported." in page
+    assert not stored.exists(name)
+
+
+def test_the_same_file_again_says_when_it_came_in_before(browser: Client) -> None:
+    first = uploaded(browser, b"id,age\n1,20\n")
+    Import.objects.filter(pk=first.pk).update(status="done", rows=1, finished_at=timezone.now())
+    page = upload(browser, b"id,age\n1,20\n", "another-name.csv")[1]
+    assert "The same file came in before." in page
+    assert f"/imports/{first.public_id}" in page
+
+
+def finished(**values: object) -> Import:
+    return Import.objects.create(
+        **{
+            "file_name": "customers.csv", "status": "done", "rows": 10, "created": 7, "updated": 1, "unchanged": 0,
+            "rejected": 2, "mapping": {"CustomerID": "external_id", "Age": "age"}, **values,
+        }
+    )  # fmt: skip
+
+
+def test_the_report_says_what_became_of_each_row(browser: Client) -> None:
+    one = finished()
+    for line in (3, 7):
+        RejectedRow.objects.create(
+            source_import=one,
+            line=line,
+            reasons=[{"field": "age", "code": "above_maximum", "detail": "“190” is above 130."}],
+            cells={"CustomerID": str(line), "Age": "190"},
+        )
+    response = browser.get(f"/imports/{one.public_id}")
+    page = response.content.decode()
+    assert [bar.count for bar in response.context["reasons"]] == [2]
+    assert "Age, for example: “190” is above 130." in page
+    assert page.count('class="cell-wrong"') == 2
+
+
+def test_rejected_rows_leave_as_csv_that_no_spreadsheet_carries_out(browser: Client) -> None:
+    one = finished(rejected=1)
+    RejectedRow.objects.create(
+        source_import=one,
+        line=5,
+        reasons=[{"field": "age", "code": "not_a_number", "detail": "“=1+1” is not a number."}],
+        cells={"CustomerID": "-5", "Age": "=1+1"},
+    )
+    response = browser.get(f"/imports/{one.public_id}/rejects")
+    lines = b"".join(response.streaming_content).decode().splitlines()
+    assert lines == [
+        "Age,CustomerID,Rejected line,Rejected because",
+        "'=1+1,-5,5,“=1+1” is not a number.",
+    ]
+
+
+def test_progress_is_a_fragment_that_ends_by_reloading_the_page(browser: Client) -> None:
+    one = finished(status="running", started_at=timezone.now(), progress_done=50, progress_total=200)
+    fragment = browser.get(f"/imports/{one.public_id}/progress", headers={"HX-Request": "true"})
+    text = fragment.content.decode()
+    assert 'aria-valuenow="25"' in text
+    assert "50 of 200 rows" in text
+    assert "HX-Refresh" not in fragment
+    Import.objects.filter(pk=one.pk).update(status="done")
+    assert browser.get(f"/imports/{one.public_id}/progress")["HX-Refresh"] == "true"
+
+
+def test_a_failed_import_says_what_happened_and_that_nothing_changed(browser: Client) -> None:
+    one = finished(status="failed", error_code="disk", error_detail="There was no room left on the disk.")
+    page = browser.get(f"/imports/{one.public_id}").content.decode()
+    assert "No customer was changed." in page
+    assert "There was no room left on the disk." in page
+
+
+def test_the_list_is_searched_filtered_and_paged_by_its_address(browser: Client) -> None:
+    for number in range(60):
+        finished(file_name=f"spring-{number}.csv", status="failed" if number % 2 else "done")
+    finished(file_name="autumn.csv")
+    page = browser.get("/imports/?search=spring")
+    assert "autumn.csv" not in page.content.decode()
+    further = browser.get("/imports/" + page.context["page"].next_url)
+    seen = [one.pk for one in [*page.context["page"].rows, *further.context["page"].rows]]
+    assert len(seen) == len(set(seen)) == 60
+    failed = browser.get("/imports/?search=spring&status=failed").context["page"].rows
+    assert {one.status for one in failed} == {"failed"}
+    assert "No import matches" in browser.get("/imports/?search=winter%00").content.decode()
+
+
+def test_a_viewer_sees_nothing_of_imports(signed_in: SignIn, viewer: User) -> None:
+    one = finished()
+    browser = signed_in(viewer)
+    for address in ("/imports/", "/imports/new", f"/imports/{one.public_id}", f"/imports/{one.public_id}/rejects"):
+        assert browser.get(address).status_code == 403
+    assert Client().get("/imports/")["Location"].startswith("/accounts/login/")
+
+
+def test_the_template_can_be_imported(browser: Client) -> None:
+    template = b"".join(browser.get("/imports/template.csv"))
+    one = uploaded(browser, template)
+    assert len(one.mapping) == len(template.splitlines()[0].split(b","))
