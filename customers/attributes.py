@@ -157,8 +157,8 @@ def _kind(field: "Field[Any, Any]") -> Kind:
 
 
 def _limit(field: "Field[Any, Any]", kind: type[MinValueValidator] | type[MaxValueValidator]) -> float | None:
-    return next((float(one.limit_value) for one in field.validators if type(one) is kind), None)  # type: ignore[attr-
-    defined]
+    limits = (getattr(one, "limit_value", None) for one in field.validators if type(one) is kind)
+    return next((float(limit) for limit in limits if limit is not None), None)
 
 
 _COLUMNS = tuple(_column(key, in_files) for key, in_files in _IN_FILES.items())

@@ -257,6 +257,9 @@ AXES_IPWARE_META_PRECEDENCE_ORDER = ["HTTP_X_FORWARDED_FOR"] if PROXY_COUNT else
 
 # ---- API ---------------------------------------------------------------------------------------------------------------
 
+# Per key; 0 counts nothing.
+API_CALLS_PER_MINUTE = env.int("API_CALLS_PER_MINUTE", default=600)
+
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
         "segmentation_site.access.keys.ApiKeyAuthentication",

@@ -107,7 +107,7 @@ class Migration(migrations.Migration):
                 ('change_sequence', models.BigIntegerField(db_default=django.db.models.expressions.RawSQL("nextval('customers_change_sequence')", []), db_index=True, editable=False)),
                 ('created_at', models.DateTimeField(db_default=django.contrib.postgres.functions.TransactionNow(), editable=False)),
                 ('updated_at', models.DateTimeField(db_default=django.contrib.postgres.functions.TransactionNow(), editable=False)),
-                ('source_import', models.ForeignKey(blank=True, editable=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='customers.import')),
+                ('source_import', models.ForeignKey(blank=True, db_constraint=False, db_index=False, editable=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='customers.import')),
             ],
             options={
                 'verbose_name': 'customer',
