@@ -18,7 +18,15 @@ class CustomerAdmin(KeptAdmin):
     """They come in by import or over the API, which check every value; deleting the row alone would leave traces."""
 
     list_display = (
-        "external_id", "full_name", "gender", "age", "annual_income", "spending_score", "city", "consent", "updated_at",
+        "external_id",
+        "full_name",
+        "gender",
+        "age",
+        "annual_income",
+        "spending_score",
+        "city",
+        "consent",
+        "updated_at",
     )
     list_filter = ("gender", "consent")
     # From the start of the id, which has an index; the whole of an e-mail address.
@@ -53,7 +61,16 @@ class AttributeAdmin(ModelAdmin):
 @admin.register(Import)
 class ImportAdmin(HistoryAdmin):
     list_display = (
-        "public_id", "file_name", "kind", "status", "rows", "created", "updated", "unchanged", "rejected", "created_by",
+        "public_id",
+        "file_name",
+        "kind",
+        "status",
+        "rows",
+        "created",
+        "updated",
+        "unchanged",
+        "rejected",
+        "created_by",
         "created_at",
     )
     list_filter = ("status", "kind", "mode")

@@ -57,9 +57,7 @@ def preview(one: Import, chosen: Mapping[str, str]) -> Preview:
     )
 
 
-def _column(
-    sample: Sample, header: str, mapping: Mapping[str, str], by_key: Mapping[str, Column]
-) -> PreviewedColumn:
+def _column(sample: Sample, header: str, mapping: Mapping[str, str], by_key: Mapping[str, Column]) -> PreviewedColumn:
     target = mapping.get(header, "")
     cells = sample.cells(header)
     if column := by_key.get(target):

@@ -142,5 +142,3 @@ def _continue(found: QuerySet[Customer], column: str, is_descending: bool, after
     if field.null:
         further |= Q(**{f"{column}__isnull": True})
     return found.filter(further)
-
-

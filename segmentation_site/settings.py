@@ -39,7 +39,9 @@ if IS_PUBLIC and (len(_secret_key) < 50 or len(set(_secret_key)) < 5):
         'Set one, for example from: python3 -c "import secrets; print(secrets.token_urlsafe(64))"'
     )
 if IS_PUBLIC and "*" in _hosts:
-    raise ImproperlyConfigured("ALLOWED_HOSTS must name the site's hosts; '*' would let anybody forge links. Name them.")
+    raise ImproperlyConfigured(
+        "ALLOWED_HOSTS must name the site's hosts; '*' would let anybody forge links. Name them."
+    )
 if IS_PUBLIC and DEBUG:
     raise ImproperlyConfigured("DEBUG shows internals to everybody and cannot be on for a public host. Unset DEBUG.")
 SECRET_KEY = _secret_key or DATA_FOLDER.secret_key
@@ -306,9 +308,16 @@ LOGGING: dict[str, Any] = {
     "filters": {"request_id": {"()": "segmentation_site.http.requests.RequestIdFilter"}},
     "formatters": {"line": {"format": "{asctime} {levelname} {name} [{request_id}] {message}", "style": "{"}},
     "handlers": {
-        "stderr": {"class": "logging.StreamHandler", "stream": sys.stderr, "formatter": "line", "filters": ["request_id"]}
+        "stderr": {
+            "class": "logging.StreamHandler",
+            "stream": sys.stderr,
+            "formatter": "line",
+            "filters": ["request_id"],
+        }
     },
-    "root": {"handlers": ["stderr"], "level": env.str("LOG_LEVEL", default="INFO" if PROCESS != "command" else "WARNING")},
+    "root": {
+        "handlers": ["stderr"],
+        "level": env.str("LOG_LEVEL", default="INFO" if PROCESS != "command" else "WARNING"),
+    },
     "loggers": {"axes": {"level": "ERROR"}, "django.server": {"level": "WARNING"}},
 }
-

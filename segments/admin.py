@@ -42,7 +42,15 @@ class SegmentationAdmin(KeptAdmin):
 @admin.register(Run)
 class RunAdmin(HistoryAdmin):
     list_display = (
-        "public_id", "segmentation", "status", "use", "k", "customers", "silhouette", "verdict", "created_at",
+        "public_id",
+        "segmentation",
+        "status",
+        "use",
+        "k",
+        "customers",
+        "silhouette",
+        "verdict",
+        "created_at",
     )
     list_select_related = ("segmentation", "created_by")
     list_filter = ("status", "verdict", "segmentation", ("created_at", RangeDateTimeFilter))
@@ -63,7 +71,14 @@ class RunAdmin(HistoryAdmin):
 @admin.register(Candidate)
 class CandidateAdmin(HistoryAdmin):
     list_display = (
-        "run", "k", "silhouette", "stability", "smallest_share", "inertia", "davies_bouldin", "calinski_harabasz",
+        "run",
+        "k",
+        "silhouette",
+        "stability",
+        "smallest_share",
+        "inertia",
+        "davies_bouldin",
+        "calinski_harabasz",
         "is_eligible",
     )
     list_select_related = ("run",)

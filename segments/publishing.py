@@ -18,7 +18,9 @@ class NotDone(Problem):
 
 class Outdated(Problem):
     code = "draft_outdated"
-    sentence = "Another run was published after this draft was made, so its segments were not matched with those in use."
+    sentence = (
+        "Another run was published after this draft was made, so its segments were not matched with those in use."
+    )
     remedy = "Start a new run: it will be matched with the segments that are in use now."
     http_status = 409
 

@@ -125,9 +125,7 @@ def _store_candidate(run: Run, measured: Measured) -> None:
     )
 
 
-def _choose(
-    run: Run, prepared: Prepared, tried: Mapping[int, Tried], lease: Lease[Run]
-) -> tuple[Choice, Measured]:
+def _choose(run: Run, prepared: Prepared, tried: Mapping[int, Tried], lease: Lease[Run]) -> tuple[Choice, Measured]:
     lease.phase("choosing")
     candidates = choosing.with_eligibility([one.measured for one in tried.values()], len(prepared.ids))
     with lease.writing():

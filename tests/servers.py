@@ -39,9 +39,7 @@ os.environ.setdefault("WORKER_CONCURRENCY", "1")
 def pytest_configure(config: pytest.Config) -> None:
     """Start what the suite needs, once, in the process that collects."""
     if os.environ[_OWNER] == str(os.getpid()) and not config.option.collectonly:
-        _stack.enter_context(
-            running(_folder, postgres="DATABASE_URL" not in os.environ, valkey=_valkey_is_ours)
-        )
+        _stack.enter_context(running(_folder, postgres="DATABASE_URL" not in os.environ, valkey=_valkey_is_ours))
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

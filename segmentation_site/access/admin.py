@@ -40,5 +40,13 @@ class ApiKeyAdmin(HistoryAdmin):
     search_fields = ("name", "prefix", "public_id")
     list_select_related = ("created_by",)
     fields: ClassVar = (
-        "public_id", "name", "prefix", "scopes", "created_by", "created_at", "expires_at", "revoked_at", "last_used_at",
+        "public_id",
+        "name",
+        "prefix",
+        "scopes",
+        "created_by",
+        "created_at",
+        "expires_at",
+        "revoked_at",
+        "last_used_at",
     )

@@ -42,9 +42,7 @@ class ApiKeyForm(forms.Form):
         help_text=_("The tool that will hold it, for example “Newsletter”."),
         error_messages={"required": _("Give the key a name, so that you know later which tool holds it.")},
     )
-    expires = forms.ChoiceField(
-        label=_("Expires"), choices=list(EXPIRY.items()), initial="365", required=False
-    )
+    expires = forms.ChoiceField(label=_("Expires"), choices=list(EXPIRY.items()), initial="365", required=False)
     scopes = forms.MultipleChoiceField(
         label=_("What it may do"),
         help_text=_("A tool that pulls segments and their members needs segments:read and members:read."),

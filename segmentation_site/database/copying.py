@@ -58,7 +58,9 @@ def binary_rows(columns: Sequence[np.ndarray], *, rows_a_chunk: int = 65_536) ->
     yield b"\xff\xff"
 
 
-def read_arrays(statement: sql.Composed | sql.SQL, parameters: Sequence[Any], dtypes: Sequence[str]) -> list[np.ndarray]:
+def read_arrays(
+    statement: sql.Composed | sql.SQL, parameters: Sequence[Any], dtypes: Sequence[str]
+) -> list[np.ndarray]:
     """Columns out of a statement whose one row has an `array_agg` each, without nulls in them; empty arrays for no rows.
 
     `dtypes` are numpy's, such as "i8" for bigint or "f4" for real. psycopg steps once per row in Python; arrays read as raw binary

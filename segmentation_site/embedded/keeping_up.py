@@ -118,7 +118,10 @@ def collect_static() -> None:
     """Collect static files when the project's own or the installed packages have changed; it takes some seconds."""
     state = hashlib.sha256()
     requirements = settings.BASE_DIR / "requirements.txt"
-    for path in [requirements, *sorted(path for folder in settings.STATICFILES_DIRS for path in Path(folder).rglob("*"))]:
+    for path in [
+        requirements,
+        *sorted(path for folder in settings.STATICFILES_DIRS for path in Path(folder).rglob("*")),
+    ]:
         if path.is_file():
             found = path.stat()
             state.update(f"{path}\0{found.st_size}\0{found.st_mtime_ns}\n".encode())

@@ -41,7 +41,13 @@ def as_unprivileged() -> list[str]:
             "Install util-linux, start as an ordinary user, or set DATABASE_URL."
         )
     user = [f"--reuid={UNPRIVILEGED_ID}", f"--regid={UNPRIVILEGED_ID}", "--clear-groups"]
-    return ["setpriv", *user, "--inh-caps=-all,+dac_override", "--ambient-caps=+dac_override", "--bounding-set=-all,+dac_override"]
+    return [
+        "setpriv",
+        *user,
+        "--inh-caps=-all,+dac_override",
+        "--ambient-caps=+dac_override",
+        "--bounding-set=-all,+dac_override",
+    ]
 
 
 def command(folder: DataFolder) -> list[str]:
@@ -97,7 +103,9 @@ def process_of(folder: DataFolder) -> psutil.Process | None:
     try:
         pid = int((folder.postgres / "postmaster.pid").read_text().splitlines()[0])
         process = psutil.Process(pid)
-        is_ours = Path(process.exe()) == (binaries() / "postgres").resolve() and str(folder.postgres) in process.cmdline()
+        is_ours = (
+            Path(process.exe()) == (binaries() / "postgres").resolve() and str(folder.postgres) in process.cmdline()
+        )
     except (OSError, ValueError, IndexError, psutil.Error):
         return None
     return process if is_ours else None

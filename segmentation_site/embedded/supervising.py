@@ -180,7 +180,15 @@ class Supervisor:
         self._socket.unlink(missing_ok=True)
         with (folder.logs / "supervisor.out").open("wb") as output:
             self._process = subprocess.Popen(
-                [*_told_of_parents_death("TERM"), sys.executable, "-m", "supervisor.supervisord", "-n", "-c", str(configuration)],
+                [
+                    *_told_of_parents_death("TERM"),
+                    sys.executable,
+                    "-m",
+                    "supervisor.supervisord",
+                    "-n",
+                    "-c",
+                    str(configuration),
+                ],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
@@ -189,7 +197,9 @@ class Supervisor:
                 start_new_session=True,
             )
         if self.site.embedded_postgres:
-            servers.wait_until(lambda: postgres.is_ready(folder), "PostgreSQL", folder.logs / "postgres.log", self._process)
+            servers.wait_until(
+                lambda: postgres.is_ready(folder), "PostgreSQL", folder.logs / "postgres.log", self._process
+            )
         if self.site.embedded_valkey:
             servers.wait_until(lambda: valkey.is_ready(folder), "Valkey", folder.logs / "valkey.log", self._process)
 
@@ -314,5 +324,7 @@ def _escaped(value: object) -> str:
     """supervisor expands percent signs, and takes a semicolon after a blank for a comment."""
     text = str(value).replace("%", "%%")
     if " ;" in text or "\n" in text:
-        raise DataFolderProblem(f"The path {value} has characters that cannot be used here. Set DATA_DIR to another folder.")
+        raise DataFolderProblem(
+            f"The path {value} has characters that cannot be used here. Set DATA_DIR to another folder."
+        )
     return text

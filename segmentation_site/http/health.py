@@ -18,7 +18,9 @@ def livez(request: HttpRequest) -> JsonResponse:
 @require_safe
 def readyz(request: HttpRequest) -> JsonResponse:
     """The database and the broker answer: 200, or 503 with what does not."""
-    missing = [name for name, answers in (("database", _database_answers), ("broker", _broker_answers)) if not answers()]
+    missing = [
+        name for name, answers in (("database", _database_answers), ("broker", _broker_answers)) if not answers()
+    ]
     if missing:
         return JsonResponse({"status": "not ready", "missing": missing}, status=503)
     return JsonResponse({"status": "ok"})

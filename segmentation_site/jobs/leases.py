@@ -80,9 +80,7 @@ class Lease(Generic[J]):
     @property
     def _rows(self) -> QuerySet[J]:
         """The job's row, as long as this lease still holds it."""
-        return type(self.job)._default_manager.filter(
-            pk=self.job.pk, lease_token=self.token, status=JobStatus.RUNNING
-        )
+        return type(self.job)._default_manager.filter(pk=self.job.pk, lease_token=self.token, status=JobStatus.RUNNING)
 
     @property
     def ended(self) -> bool:

@@ -78,8 +78,14 @@ def _take_back(model: type[Job], swept: Swept) -> None:
                 job.finished_at = RawSQL("clock_timestamp()", [])  # type: ignore[assignment]
             job.save(
                 update_fields=[
-                    "status", "lease_token", "lease_expires_at", "backend_pid", "dispatched_at",
-                    "error_code", "error_detail", "finished_at",
+                    "status",
+                    "lease_token",
+                    "lease_expires_at",
+                    "backend_pid",
+                    "dispatched_at",
+                    "error_code",
+                    "error_detail",
+                    "finished_at",
                 ]
             )
 

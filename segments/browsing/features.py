@@ -119,4 +119,3 @@ def _option(key: str, label: FeatureLabel, distribution: Distribution | None) ->
         blocked,
         tuple(Bar(one.label, one.count, round(100 * one.count / highest)) for one in distribution.bins),
     )
-

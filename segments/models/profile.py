@@ -23,9 +23,7 @@ class SegmentProfile(models.Model):
         verbose_name = _("profile")
         verbose_name_plural = _("profiles")
         constraints = (
-            models.UniqueConstraint(
-                fields=["run", "segment"], name="one_profile_per_segment", nulls_distinct=False
-            ),
+            models.UniqueConstraint(fields=["run", "segment"], name="one_profile_per_segment", nulls_distinct=False),
         )
 
     def __str__(self) -> str:

@@ -93,7 +93,9 @@ def test_every_endpoint_is_in_the_docs_with_its_methods(endpoint: Address) -> No
 
 @pytest.mark.parametrize("page", [path for path in files() if path.suffix == ".md"], ids=named)
 def test_links_between_documents_lead_somewhere(page: Path) -> None:
-    targets = [link.split("#")[0] for link in _LINK.findall(text_of(page)) if not link.startswith(("http", "#", "mailto"))]
+    targets = [
+        link.split("#")[0] for link in _LINK.findall(text_of(page)) if not link.startswith(("http", "#", "mailto"))
+    ]
     assert not [target for target in targets if not (page.parent / target).exists()]
 
 

@@ -43,7 +43,9 @@ print(json.dumps({"opened": opened, "modules": sorted({name.split(".")[0] for na
 """
 
 
-def test_every_import_stays_behind_its_wall(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_import_stays_behind_its_wall(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(ROOT)
     broken = lint_imports(config_filename=str(ROOT / "pyproject.toml"), no_cache=True)
     assert broken == 0, capsys.readouterr().out

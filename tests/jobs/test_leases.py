@@ -29,7 +29,8 @@ def job() -> Import:
 def expire(job: Import) -> None:
     with connection.cursor() as cursor:
         cursor.execute(
-            "UPDATE customers_import SET lease_expires_at = clock_timestamp() - interval '1 second' WHERE id = %s", [job.pk]
+            "UPDATE customers_import SET lease_expires_at = clock_timestamp() - interval '1 second' WHERE id = %s",
+            [job.pk],
         )
 
 

@@ -60,7 +60,9 @@ def test_a_gap_between_values_is_shown_as_a_gap() -> None:
 def test_the_counts_are_remembered_until_a_customer_changes(mall: Callable[[], None]) -> None:
     mall()
     everybody()
-    with CaptureQueriesContext(connection, ) as queries:
+    with CaptureQueriesContext(
+        connection,
+    ) as queries:
         everybody()
     assert len(queries) == 1
     Customer.objects.filter(external_id="1").update(gender="other", change_sequence=next_change())

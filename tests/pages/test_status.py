@@ -24,9 +24,7 @@ def test_each_part_says_how_it_is_and_what_to_do(signed_in: SignIn, admin: User)
     assert "Something needs attention" in response.content.decode()
 
 
-def test_a_broker_that_is_away_is_said_and_breaks_nothing(
-    signed_in: SignIn, admin: User, settings: object
-) -> None:
+def test_a_broker_that_is_away_is_said_and_breaks_nothing(signed_in: SignIn, admin: User, settings: object) -> None:
     settings.REDIS_URL = "redis://127.0.0.1:1/0"  # type: ignore[attr-defined]
     response = signed_in(admin).get("/status")
     parts = {part.name: part for part in response.context["wellbeing"].parts}

@@ -19,7 +19,9 @@ class Command(BaseCommand):
     help = "Divide all customers into segments by K-means."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--name", required=True, help="name of the segmentation; one of that name is changed and run again")
+        parser.add_argument(
+            "--name", required=True, help="name of the segmentation; one of that name is changed and run again"
+        )
         parser.add_argument("--features", required=True, help="keys of attributes, separated by commas")
         parser.add_argument("--k", default="auto", help="number of segments, or auto (default)")
         parser.add_argument("--k-range", default="2-10", help="what auto chooses from (default 2-10)")
@@ -65,7 +67,9 @@ class Command(BaseCommand):
 
     def _tell(self, run: Run) -> None:
         report = as_json(run)
-        self.stdout.write(f"{report['customers']} customers in {report['k']} segments ({report['status']}). {run.reason}")
+        self.stdout.write(
+            f"{report['customers']} customers in {report['k']} segments ({report['status']}). {run.reason}"
+        )
         for segment in report["segments"]:
             centroid = ", ".join(f"{name} {value:.1f}" for name, value in segment["centroid"].items())
             self.stdout.write(f"  {segment['size']:>9,}  {segment['share']:>4.0%}  {segment['name']}  ({centroid})")

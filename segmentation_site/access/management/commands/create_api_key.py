@@ -20,7 +20,12 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("name", help="the tool that will hold it")
         parser.add_argument(
-            "--scope", action="append", required=True, dest="scopes", choices=[scope.value for scope in Scope], metavar="SCOPE",
+            "--scope",
+            action="append",
+            required=True,
+            dest="scopes",
+            choices=[scope.value for scope in Scope],
+            metavar="SCOPE",
             help="may be given several times; one of: " + ", ".join(scope.value for scope in Scope),
         )
         parser.add_argument("--expires-days", type=int, help="days until it expires; without this it does not")
@@ -34,7 +39,9 @@ class Command(BaseCommand):
             raise CommandError("The name must have from 1 to 100 characters.", returncode=2)
         expires_at = timezone.now() + timedelta(days=days) if days else None
         try:
-            key, secret = keys.create_key(options["name"].strip(), scopes=options["scopes"], by=None, expires_at=expires_at)
+            key, secret = keys.create_key(
+                options["name"].strip(), scopes=options["scopes"], by=None, expires_at=expires_at
+            )
         except Problem as problem:
             raise CommandError(problem.detail, returncode=2) from problem
         if not options["json"]:

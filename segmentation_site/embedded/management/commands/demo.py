@@ -20,8 +20,12 @@ class Command(BaseCommand):
     requires_system_checks = ()
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--port", type=int, default=8000, help="where to listen; the next free one when it is in use")
-        parser.add_argument("--customers", type=int, default=1000, help="how many to make, up to 1,000,000 (default 1,000)")
+        parser.add_argument(
+            "--port", type=int, default=8000, help="where to listen; the next free one when it is in use"
+        )
+        parser.add_argument(
+            "--customers", type=int, default=1000, help="how many to make, up to 1,000,000 (default 1,000)"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         if not 50 <= options["customers"] <= 1_000_000:

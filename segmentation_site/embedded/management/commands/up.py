@@ -17,7 +17,9 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--port", type=int, default=8000, help="where to listen (default 8000)")
-        parser.add_argument("--host", default="127.0.0.1", help="on which address (default 127.0.0.1, this machine only)")
+        parser.add_argument(
+            "--host", default="127.0.0.1", help="on which address (default 127.0.0.1, this machine only)"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
