@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import ValidationError
 from django.db.models import F, Q, QuerySet
@@ -11,6 +11,9 @@ from django.utils.formats import date_format
 from customers import attributes
 from customers.files.schema import Column
 from customers.models import Consent, Customer, Gender
+
+if TYPE_CHECKING:
+    from django.db.models import Field
 
 PAGE_SIZE = 50
 # What a list may be sorted by; a leading minus turns the order round.
@@ -72,7 +75,7 @@ def find(wanted: Wanted, *, among: QuerySet[Any] | None = None, size: int = PAGE
         return Found(rows, "")
     last = rows[size - 1]
     value = getattr(last, column) if column else None
-    text = value.isoformat() if hasattr(value, "isoformat") else "" if value is None else str(value)
+    text = value.isoformat() if isinstance(value, date) else "" if value is None else str(value)
     return Found(rows[:size], f"{last.pk}{_SEPARATOR}{text}")
 
 
@@ -130,7 +133,7 @@ def _continue(found: QuerySet[Customer], column: str, is_descending: bool, after
     pk = int(pk_text)
     if not column:
         return found.filter(pk__gt=pk)
-    field = Customer._meta.get_field(column)
+    field: "Field[Any, Any]" = Customer._meta.get_field(column)  # type: ignore[assignment]
     if not text and field.null:
         return found.filter(**{f"{column}__isnull": True}, pk__gt=pk)
     try:

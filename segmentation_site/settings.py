@@ -17,13 +17,13 @@ env = environ.Env()
 # The real environment wins over the file, so that one call can override what a machine has written down.
 environ.Env.read_env(BASE_DIR / ".env", overwrite=False)
 
-# ---- where things live -------------------------------------------------------------------------------------------------
+# ---- where things live -----------------------------------------------------------------------------------------------
 
 # Embedded servers, uploads, exports and the generated secret key.
 DATA_DIR = Path(env.str("DATA_DIR", default=str(BASE_DIR / "var"))).resolve()
 DATA_FOLDER = DataFolder(DATA_DIR)
 
-# ---- safety ------------------------------------------------------------------------------------------------------------
+# ---- safety ----------------------------------------------------------------------------------------------------------
 
 DEBUG = env.bool("DEBUG", default=False)
 
@@ -82,7 +82,7 @@ CONTENT_SECURITY_POLICY = {
     }
 }
 
-# ---- applications ------------------------------------------------------------------------------------------------------
+# ---- applications ----------------------------------------------------------------------------------------------------
 
 INSTALLED_APPS = [
     "unfold",
@@ -149,7 +149,7 @@ TEMPLATES: list[dict[str, Any]] = [
     },
 ]
 
-# ---- database ----------------------------------------------------------------------------------------------------------
+# ---- database --------------------------------------------------------------------------------------------------------
 
 # The web keeps a small pool; workers must not, because Celery closes Django's pool at each task's end.
 PROCESS = env.str("SEGMENTATION_PROCESS", default="command")
@@ -171,7 +171,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 # No page or API request may hold the database longer than this; jobs set their own limits.
 WEB_STATEMENT_TIMEOUT_SECONDS = 20
 
-# ---- broker ------------------------------------------------------------------------------------------------------------
+# ---- broker ----------------------------------------------------------------------------------------------------------
 
 REDIS_URL: str = env.str("REDIS_URL", default="")
 IS_BROKER_EMBEDDED = not REDIS_URL
@@ -200,7 +200,8 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = False
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None
-# Without these a request that rings the bell hangs for over a minute when the broker is frozen; with them it fails in 6 s.
+# Without these a request that rings the bell hangs for over a minute when the broker is frozen; with them it fails in
+# 6 s.
 CELERY_BROKER_TRANSPORT_OPTIONS = {
     "socket_timeout": 3,
     "socket_connect_timeout": 3,
@@ -211,7 +212,7 @@ CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
 CELERY_BEAT_SCHEDULE = {"jobs: sweep": {"task": "jobs.sweep", "schedule": 15.0, "options": {"expires": 15}}}
 CELERY_TIMEZONE = "UTC"
 
-# ---- files -------------------------------------------------------------------------------------------------------------
+# ---- files -----------------------------------------------------------------------------------------------------------
 
 STATIC_URL = "/static/"
 STATIC_ROOT = DATA_DIR / "static"
@@ -232,7 +233,7 @@ IMPORT_MAX_BYTES = env.int("IMPORT_MAX_BYTES", default=2 * 1024**3)
 # Chart.js comes with the admin theme as a static file; a system check makes sure that it is there.
 CHART_JS = "unfold/js/chart/chart.js"
 
-# ---- sign-in -----------------------------------------------------------------------------------------------------------
+# ---- sign-in ---------------------------------------------------------------------------------------------------------
 
 AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher"]
@@ -257,7 +258,7 @@ PROXY_COUNT = env.int("PROXY_COUNT", default=0)
 AXES_IPWARE_PROXY_COUNT = PROXY_COUNT
 AXES_IPWARE_META_PRECEDENCE_ORDER = ["HTTP_X_FORWARDED_FOR"] if PROXY_COUNT else ["REMOTE_ADDR"]
 
-# ---- API ---------------------------------------------------------------------------------------------------------------
+# ---- API -------------------------------------------------------------------------------------------------------------
 
 # Per key; 0 counts nothing.
 API_CALLS_PER_MINUTE = env.int("API_CALLS_PER_MINUTE", default=600)
@@ -279,8 +280,8 @@ REST_FRAMEWORK = {
 
 SPECTACULAR_SETTINGS = {
     "TITLE": "Customer segmentation API",
-    "DESCRIPTION": "Segments, their members and profiles, and the customers behind them. Ids are opaque strings that keep "
-    "their meaning over refits.",
+    "DESCRIPTION": "Segments, their members and profiles, and the customers behind them. "
+    "Ids are opaque strings that keep their meaning over refits.",
     "VERSION": "1",
     "OAS_VERSION": "3.1.0",
     "SCHEMA_PATH_PREFIX": r"/api/v1",
@@ -293,7 +294,7 @@ SPECTACULAR_SETTINGS = {
     "SORT_OPERATIONS": False,
 }
 
-# ---- language, time, logs ----------------------------------------------------------------------------------------------
+# ---- language, time, logs --------------------------------------------------------------------------------------------
 
 LANGUAGE_CODE = "en"
 LANGUAGES = [("en", "English")]

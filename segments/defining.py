@@ -51,10 +51,14 @@ class StillRunning(Problem):
     sentence = "A run of this segmentation is under way: {run}."
     remedy = "Cancel it first."
     http_status = 409
+    told = ("run",)
 
 
 def read_definition(value: Any) -> Definition:
-    """A definition out of JSON whose features are all known here. Raises InvalidDefinition, which points at the fault."""
+    """A definition out of JSON whose features are all known here.
+
+    Raises InvalidDefinition, which points at the fault.
+    """
     try:
         return Definition.from_json(value, known_features=list(feature_labels()))
     except DefinitionError as error:
@@ -86,7 +90,10 @@ def change_segmentation(
     definition: Definition | None = None,
     description: str | None = None,
 ) -> Segmentation:
-    """Change what is given; runs that exist keep the definition they were started with. Raises as `create_segmentation`."""
+    """Change what is given; runs that exist keep the definition they were started with.
+
+    Raises as `create_segmentation`.
+    """
     if name is not None:
         segmentation.name = _name(name)
     if definition is not None:

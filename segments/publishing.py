@@ -36,10 +36,12 @@ def obstacle(run: Run) -> Problem | None:
 
 
 def publish(run: Run, *, by: User | None) -> Run:
-    """Make `run` the one that readers see; returns it as it is then. Publishing the published run again changes nothing.
+    """Make `run` the one that readers see; returns it as it is then. Publishing the published run again changes
+    nothing.
 
-    A draft must have been matched with the run that is published now, because its segments would otherwise not keep their ids: raises
-    Outdated. A run that was published before may always come back. Raises NotDone for a run without results.
+    A draft must have been matched with the run that is published now, because its segments would otherwise not keep
+    their ids: raises Outdated. A run that was published before may always come back. Raises NotDone for a run without
+    results.
     """
     with transaction.atomic():
         segmentation = Segmentation.objects.select_for_update().get(pk=run.segmentation_id)
@@ -58,7 +60,10 @@ def publish(run: Run, *, by: User | None) -> Run:
 
 
 def _end_and_revive_segments(run: Run, *, before: int | None) -> None:
-    """Segments of the run live; those of the run that was published before and are not in this one have ended with it."""
+    """Segments of the run live.
+
+    Those of the run that was published before and are not in this one have ended with it.
+    """
     Segment.objects.filter(profiles__run=run).update(ended_run=None)
     if before is not None:
         Segment.objects.filter(profiles__run_id=before).exclude(profiles__run=run).update(ended_run=run)

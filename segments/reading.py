@@ -25,7 +25,10 @@ class Places:
     joined_run_ids: IntVector
 
     def joined(self, customer_ids: IntVector, segment_ids: IntVector, *, now: int) -> IntVector:
-        """By which run each customer came into the segment it is in: an earlier one when it was there before, else `now`."""
+        """By which run each customer came into the segment it is in.
+
+        An earlier one when it was there before, else `now`.
+        """
         if not len(self.customer_ids):
             return np.full(len(customer_ids), now, dtype=np.int64)
         position = np.searchsorted(self.customer_ids, customer_ids).clip(max=len(self.customer_ids) - 1)

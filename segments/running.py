@@ -33,7 +33,10 @@ class CannotSegment(Problem):
 
 
 def execute(run: Run, lease: Lease[Run]) -> None:
-    """Carry out one run. Every phase may be cancelled; readers see nothing before its end, and nothing but a draft then."""
+    """Carry out one run. Every phase may be cancelled.
+
+    Readers see nothing before its end, and nothing but a draft then.
+    """
     definition = Definition.from_json(run.definition)
     lease.phase("reading")
     columns = reading.read_features(definition)

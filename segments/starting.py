@@ -14,13 +14,14 @@ class AlreadyRunning(Problem):
     sentence = "A run of this segmentation is already under way: {run}."
     remedy = "Wait for it, or cancel it first."
     http_status = 409
+    told = ("run",)
 
 
 def start_run(segmentation: Segmentation, *, by: User | None, publish: bool = False, ring: bool = True) -> Run:
     """Queue a run of the segmentation as it is defined now; readers see nothing of it before it is published.
 
-    `publish` lets the run publish itself when it is done. Without `ring` no worker is called: the caller carries it out itself.
-    Raises AlreadyRunning, with the active run's id, when there is one.
+    `publish` lets the run publish itself when it is done. Without `ring` no worker is called: the caller carries it
+    out itself. Raises AlreadyRunning, with the active run's id, when there is one.
     """
     try:
         with transaction.atomic():

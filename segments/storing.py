@@ -15,8 +15,8 @@ TABLE = Assignment._meta.db_table
 def store_assignments(run: Run, ids: IntVector, fit: Fit, segment_ids: IntVector, joined_run_ids: IntVector) -> int:
     """Put everybody's assignment into the run's own partition; returns how many there are.
 
-    ids             (n,) int64, ascending customer ids      segment_ids     (k,) int64, primary keys in the order of the fit's groups
-    joined_run_ids  (n,) int64, the run by which each customer came into its segment
+    ids             (n,) int64, ascending customer ids      segment_ids     (k,) int64, primary keys in the order of
+    the fit's groups joined_run_ids  (n,) int64, the run by which each customer came into its segment
 
     Call it in the transaction that ends the run.
     """

@@ -80,7 +80,10 @@ def signed_in() -> Callable[[User], Client]:
 
 @pytest.fixture(scope="session")
 def celery_worker_process(django_db_setup: None) -> Iterator[subprocess.Popen[bytes]]:
-    """A real Celery worker on the suite's own database and broker; ask for `worker` instead, it clears the queue too."""
+    """A real Celery worker on the suite's own database and broker.
+
+    Ask for `worker` instead, it clears the queue too.
+    """
     process = subprocess.Popen(
         [sys.executable, "-m", "celery", "-A", "segmentation_site", "worker", "--concurrency=1", "--loglevel=WARNING"],
         cwd=ROOT,

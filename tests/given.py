@@ -40,11 +40,12 @@ def eventually(look: Callable[[], T], *, seconds: float = 60, what: str = "it") 
 def ended(job: J, *, seconds: float = 90) -> J:
     """The job once it has ended, carried out by a real worker."""
 
-    def look() -> J | None:
+    def has_ended() -> bool:
         job.refresh_from_db()
-        return None if job.status in ACTIVE else job
+        return job.status not in ACTIVE
 
-    return eventually(look, seconds=seconds, what=f"the end of {job}")
+    eventually(has_ended, seconds=seconds, what=f"the end of {job}")
+    return job
 
 
 def url_of_test_database() -> str:

@@ -1,7 +1,7 @@
 """The suite's own PostgreSQL and Valkey: real ones, embedded, in a folder that is thrown away.
 
-A pytest plugin, named in pyproject.toml, because Django's settings are read before any conftest is. The workers of pytest-xdist
-share the servers; each has a database and a Valkey database number of its own.
+A pytest plugin, named in pyproject.toml, because Django's settings are read before any conftest is. The workers of
+pytest-xdist share the servers; each has a database and a Valkey database number of its own.
 """
 
 import os

@@ -82,7 +82,7 @@ def import_new(request: HttpRequest) -> HttpResponse:
     problem = None
     if request.method == "POST" and form.is_valid():
         try:
-            one = starting.receive(form.cleaned_data["file"], by=request.user)
+            one = starting.receive(form.cleaned_data["file"], by=request.user)  # type: ignore[arg-type]
         except Problem as found:
             problem = found
         else:
@@ -136,7 +136,7 @@ def import_map(request: HttpRequest, public_id: str) -> HttpResponse:
         "mode": mode,
         "modes": [(value, label, MODES[ImportMode(value)]) for value, label in ImportMode.choices],
     }
-    if request.htmx and not problem:
+    if request.headers.get("HX-Request") and not problem:
         return render(request, "imports/mapping.html", context)
     context |= {"import": one, "problem": problem, "before": reporting.imported_before(one)}
     return render(request, "imports/map.html", context, status=422 if problem else 200)

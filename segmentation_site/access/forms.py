@@ -2,12 +2,16 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 from django import forms
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from segmentation_site.access.scopes import Scope
+
+if TYPE_CHECKING:
+    from django_stubs_ext import StrOrPromise
 
 MEANINGS = {
     Scope.CUSTOMERS_READ: _("Customers with their values and segments"),
@@ -30,7 +34,7 @@ class ScopeLabel:
     """How a scope is offered: its name, and what it allows."""
 
     name: str
-    meaning: str
+    meaning: "StrOrPromise"
 
 
 class ApiKeyForm(forms.Form):

@@ -7,7 +7,7 @@ from django.http import HttpRequest
 from unfold.admin import ModelAdmin
 
 
-class KeptAdmin(ModelAdmin):  # type: ignore[misc]
+class KeptAdmin(ModelAdmin):
     """Rows that rooms make, and that nobody adds or deletes by hand: results and links hang on them."""
 
     # Counting a million rows for every page is not worth what it tells.

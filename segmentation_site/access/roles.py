@@ -62,7 +62,7 @@ def deeds_of(user: AbstractBaseUser | AnonymousUser) -> frozenset[Deed]:
             names = set(user.groups.values_list("name", flat=True))  # type: ignore[attr-defined]
             highest = max((order.index(role) for role in order if role.value in names), default=-1)
         cached = frozenset(deed for deed, role in FIRST_ROLE.items() if order.index(role) <= highest)
-        user._deeds = cached  # type: ignore[union-attr]
+        user._deeds = cached  # type: ignore[attr-defined]
     return cached
 
 

@@ -15,7 +15,10 @@ CHUNK = 64 * 1024
 
 
 def copy_in(statement: sql.Composed | sql.SQL, chunks: Iterable[bytes]) -> int:
-    """Send chunks of bytes through a `COPY … FROM STDIN` statement; returns the number of rows that PostgreSQL counted."""
+    """Send chunks of bytes through a `COPY … FROM STDIN` statement.
+
+    Returns the number of rows that PostgreSQL counted.
+    """
     with connection.cursor() as cursor:
         with cursor.copy(statement) as copy:
             for chunk in chunks:
@@ -39,8 +42,8 @@ def copy_out(statement: sql.Composed | sql.SQL, parameters: list[Any] | None = N
 def binary_rows(columns: Sequence[np.ndarray], *, rows_a_chunk: int = 65_536) -> Iterator[bytes]:
     """Columns of equal length as the chunks of a binary COPY stream; none of their values may be missing.
 
-    Each column is int64 (bigint), int32 (integer), float64 (double precision) or float32 (real). A million rows of six columns are
-    encoded in about 0.07 s.
+    Each column is int64 (bigint), int32 (integer), float64 (double precision) or float32 (real). A million rows of
+    six columns are encoded in about 0.07 s.
     """
     fields: list[tuple[str, str]] = [("count", ">i2")]
     for number, column in enumerate(columns):
@@ -61,16 +64,19 @@ def binary_rows(columns: Sequence[np.ndarray], *, rows_a_chunk: int = 65_536) ->
 def read_arrays(
     statement: sql.Composed | sql.SQL, parameters: Sequence[Any], dtypes: Sequence[str]
 ) -> list[np.ndarray]:
-    """Columns out of a statement whose one row has an `array_agg` each, without nulls in them; empty arrays for no rows.
+    """Columns out of a statement whose one row has an `array_agg` each, without nulls in them; empty arrays for no
+    rows.
 
-    `dtypes` are numpy's, such as "i8" for bigint or "f4" for real. psycopg steps once per row in Python; arrays read as raw binary
-    took 0.35 s for a million rows of five columns, where `values_list` took 0.7 s. An array must stay below 1 GB: 80 million values.
+    `dtypes` are numpy's, such as "i8" for bigint or "f4" for real. psycopg steps once per row in Python; arrays read
+    as raw binary took 0.35 s for a million rows of five columns, where `values_list` took 0.7 s. An array must stay
+    below 1 GB: 80 million values.
     """
     connection.ensure_connection()
     # Django's own cursor binds parameters in the client, and PostgreSQL then answers in text.
     with psycopg.Cursor(connection.connection) as cursor:
         cursor.execute(statement, parameters, binary=True)
-        binaries = [cursor.pgresult.get_value(0, position) for position in range(len(dtypes))]
+        result = cursor.pgresult
+        binaries = [result.get_value(0, position) if result else None for position in range(len(dtypes))]
     return [_array(binary, dtype) for binary, dtype in zip(binaries, dtypes, strict=True)]
 
 

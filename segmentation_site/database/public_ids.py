@@ -1,6 +1,7 @@
 """Opaque ids for everything that a URL or an API answer names."""
 
 import secrets
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -30,7 +31,7 @@ class PublicIdField(models.CharField):  # type: ignore[type-arg]
         }
         super().__init__(**kwargs)
 
-    def deconstruct(self) -> tuple[str, str, list[Any], dict[str, Any]]:
+    def deconstruct(self) -> tuple[str, str, Sequence[Any], dict[str, Any]]:
         name, path, args, kwargs = super().deconstruct()
         for generated in ("max_length", "unique", "editable", "default", "db_collation"):
             kwargs.pop(generated, None)

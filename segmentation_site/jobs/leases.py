@@ -1,8 +1,8 @@
 """Claiming a job and holding it: one worker at a time, and only its holder writes results.
 
-Only the database's clock decides. The holder's heartbeat has a connection of its own, so that a long statement on the working
-connection does not cost the lease; every result is written with the lease's token (a fencing token), so that a worker that was
-frozen and wakes up changes nothing.
+Only the database's clock decides. The holder's heartbeat has a connection of its own, so that a long statement on
+the working connection does not cost the lease; every result is written with the lease's token (a fencing token), so
+that a worker that was frozen and wakes up changes nothing.
 """
 
 import errno
@@ -108,7 +108,10 @@ class Lease(Generic[J]):
 
     @contextmanager
     def writing(self) -> Iterator[None]:
-        """One transaction of results, committed only if the lease still holds at its end. Raises LeaseLost or Cancelled."""
+        """One transaction of results, committed only if the lease still holds at its end.
+
+        Raises LeaseLost or Cancelled.
+        """
         self.check()
         with transaction.atomic():
             yield
@@ -249,7 +252,10 @@ def _end_quietly(lease: Lease[Any], end: Callable[[], None]) -> None:
 
 
 def request_cancel(job: Job) -> bool:
-    """Ask a job to stop: one that waits is cancelled at once, one that works at its next check. False when it has ended."""
+    """Ask a job to stop: one that waits is cancelled at once, one that works at its next check.
+
+    False when it has ended.
+    """
     rows = type(job)._default_manager.filter(pk=job.pk)
     if rows.filter(status=JobStatus.QUEUED).update(
         status=JobStatus.CANCELLED, cancel_requested_at=_now(), finished_at=_now()

@@ -14,11 +14,18 @@ class Problem(Exception):
     remedy: ClassVar[str] = ""
     # What an API answers; pages show the sentence and the remedy.
     http_status: ClassVar[int] = 400
+    # Names of facts that an API's caller gets beside the sentence, to act on without reading it.
+    told: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, *, pointer: str = "", **facts: Any) -> None:
         self.facts = facts
         self.pointer = pointer
         super().__init__(self.detail)
+
+    @property
+    def members(self) -> dict[str, Any]:
+        """The facts that programs are told, by name."""
+        return {name: self.facts[name] for name in self.told}
 
     @property
     def detail(self) -> str:

@@ -19,6 +19,11 @@ logger = logging.getLogger(__name__)
 RING_AGAIN_SECONDS = 30
 # A job that was asked to stop and has not done so by then loses its connection.
 CANCEL_GRACE_SECONDS = 30
+LOST = "lease_expires_at < clock_timestamp() OR cancel_requested_at < clock_timestamp() - make_interval(secs => %s)"
+UNHEARD = (
+    "created_at < clock_timestamp() - interval '2 seconds'"
+    " AND (dispatched_at IS NULL OR dispatched_at < clock_timestamp() - make_interval(secs => %s))"
+)
 
 
 @dataclass(slots=True)
@@ -51,10 +56,7 @@ def _take_back(model: type[Job], swept: Swept) -> None:
             model._default_manager.select_for_update(skip_locked=True, of=("self",))
             .filter(status=JobStatus.RUNNING)
             .extra(  # only the database's clock decides
-                where=[
-                    "lease_expires_at < clock_timestamp()"
-                    " OR cancel_requested_at < clock_timestamp() - make_interval(secs => %s)"
-                ],
+                where=[LOST],
                 params=[CANCEL_GRACE_SECONDS],
             )
         )
@@ -75,7 +77,7 @@ def _take_back(model: type[Job], swept: Swept) -> None:
                 )
                 swept.failed.append(str(job))
             if job.status != JobStatus.QUEUED:
-                job.finished_at = RawSQL("clock_timestamp()", [])  # type: ignore[assignment]
+                job.finished_at = RawSQL("clock_timestamp()", [])
             job.save(
                 update_fields=[
                     "status",
@@ -91,7 +93,10 @@ def _take_back(model: type[Job], swept: Swept) -> None:
 
 
 def _terminate_backend(job: Job) -> None:
-    """End the lost worker's database connection, whose transaction may still hold locks; only if it is still the same one."""
+    """End the lost worker's database connection, whose transaction may still hold locks.
+
+    Only if it is still the same one.
+    """
     if job.backend_pid is None:
         return
     with connection.cursor() as cursor:
@@ -104,10 +109,7 @@ def _terminate_backend(job: Job) -> None:
 
 def _ring_again(model: type[Job], swept: Swept) -> None:
     unheard = model._default_manager.filter(status=JobStatus.QUEUED).extra(
-        where=[
-            "created_at < clock_timestamp() - interval '2 seconds' AND"
-            " (dispatched_at IS NULL OR dispatched_at < clock_timestamp() - make_interval(secs => %s))"
-        ],
+        where=[UNHEARD],
         params=[RING_AGAIN_SECONDS],
     )
     for job in unheard:

@@ -54,7 +54,7 @@ def watch(job: Job) -> Watch:
     waiting = now - job.created_at if job.status == JobStatus.QUEUED else timedelta()
     return Watch(
         state=job.status,
-        label=str(job.get_status_display()),  # type: ignore[attr-defined]
+        label=str(job.get_status_display()),
         phase=job.phase.replace("_", " ").capitalize(),
         done=job.progress_done,
         total=job.progress_total,

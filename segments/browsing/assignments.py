@@ -19,8 +19,8 @@ def segments_in_use() -> list[Segment]:
 
 def members_of(segment: Segment) -> QuerySet[Any]:
     """The primary keys of the customers who are in `segment` now, as a subquery."""
-    run = segment.segmentation.published_run_id
-    return Assignment.objects.filter(run_id=run, segment_id=segment.pk).values("customer_id")
+    published = segment.segmentation.published_run_id
+    return Assignment.objects.filter(run_id=published or 0, segment_id=segment.pk).values("customer_id")
 
 
 def of_customers(ids: Iterable[int]) -> dict[int, list[Segment]]:

@@ -34,7 +34,8 @@ def in_use() -> list[InUse]:
         .defer(*(f"published_run__{column}" for column in ("model", "definition", "measures", "matching")))
         .order_by("-published_run__published_at")
     )
-    profiles: dict[int, list[SegmentProfile]] = {segmentation.published_run_id: [] for segmentation in segmentations}
+    runs = [(segmentation, run) for segmentation in segmentations if (run := segmentation.published_run)]
+    profiles: dict[int, list[SegmentProfile]] = {run.pk: [] for _, run in runs}
     for profile in (
         SegmentProfile.objects.filter(run_id__in=profiles, segment__isnull=False)
         .select_related("segment")
@@ -42,11 +43,7 @@ def in_use() -> list[InUse]:
         .order_by("-size", "segment_id")
     ):
         profiles[profile.run_id].append(profile)
-    return [
-        InUse(segmentation, segmentation.published_run, _shares(profiles[segmentation.published_run_id]))
-        for segmentation in segmentations
-        if segmentation.published_run is not None
-    ]
+    return [InUse(segmentation, run, _shares(profiles[run.pk])) for segmentation, run in runs]
 
 
 def _shares(profiles: list[SegmentProfile]) -> list[Share]:

@@ -1,4 +1,7 @@
-"""Choosing the number of segments, honestly: several measures, one rule, and the word "none" where the data has no groups."""
+"""Choosing the number of segments, honestly.
+
+Several measures, one rule, and the word "none" where the data has no groups.
+"""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -106,10 +109,10 @@ def _verdict(silhouette: float) -> Verdict:
 def null_silhouette(prepared: Prepared, k: int, *, seed: int, check: Check) -> float:
     """The silhouette that data of the same spread without groups may well reach at k.
 
-    The larger of what ten uniform boxes and ten Gaussians of the same covariance suggest, each kind by its maximum or its mean plus
-    four standard deviations, on at most 1,500 rows. After the reference distributions of the gap statistic (Tibshirani, Walther and
-    Hastie 2001). The maximum alone called one uniform noise in seven groups, because k was picked for its silhouette; four standard
-    deviations above the mean one in 240.
+    The larger of what ten uniform boxes and ten Gaussians of the same covariance suggest, each kind by its maximum
+    or its mean plus four standard deviations, on at most 1,500 rows. After the reference distributions of the gap
+    statistic (Tibshirani, Walther and Hastie 2001). The maximum alone called one uniform noise in seven groups,
+    because k was picked for its silhouette; four standard deviations above the mean one in 240.
     """
     z = prepared.z[hashed_sample(prepared.ids, SAMPLE_FOR_NULL, seed)]
     random = np.random.default_rng([seed, k])
@@ -125,7 +128,8 @@ def null_silhouette(prepared: Prepared, k: int, *, seed: int, check: Check) -> f
 
 
 def _within_reach(silhouettes: Sequence[float]) -> float:
-    return float(max(*silhouettes, np.mean(silhouettes) + DEVIATIONS_WITHIN_REACH * np.std(silhouettes)))
+    usual = float(np.mean(silhouettes) + DEVIATIONS_WITHIN_REACH * np.std(silhouettes))
+    return max(usual, *silhouettes)
 
 
 def _silhouette_of_fit(z: FloatMatrix, k: int, random: np.random.Generator) -> float:

@@ -1,6 +1,7 @@
 """K-means with restarts, from starting centres of our own, the same for a seed and the same customers.
 
-scikit-learn's own `n_init='auto'` starts once: over 20 row orders of the mall data it ended with inertias from 44448 to 67818.
+scikit-learn's own `n_init='auto'` starts once: over 20 row orders of the mall data it ended with inertias from 44448
+to 67818.
 """
 
 from collections.abc import Callable
@@ -16,7 +17,8 @@ from segments.kmeans.shapes import Fit, FloatMatrix, IntVector, Prepared
 # Up to here every restart runs on everything; above, only the best of a sample do.
 SMALL = 10_000
 RESTARTS_SMALL = 50
-# One start in 23 finds the best six groups of the mall data: 50 miss them for one seed in nine, 200 for one in 6,000; each is 1 ms.
+# One start in 23 finds the best six groups of the mall data: 50 miss them for one seed in nine, 200 for one in 6,000;
+# each is 1 ms.
 TINY = 2_000
 RESTARTS_TINY = 200
 SAMPLE_FOR_STARTS = 20_000
@@ -49,8 +51,8 @@ class TooFewDistinctRows(ValueError):
 def fit(prepared: Prepared, k: int, *, seed: int, check: Check = _no_check) -> Fit:
     """The best partition of everybody into k groups that the restarts found.
 
-    The same seed and the same customers give the same partition, whatever the order of rows. `check` is called between steps
-    and may raise to stop. Raises TooFewDistinctRows.
+    The same seed and the same customers give the same partition, whatever the order of rows. `check` is called
+    between steps and may raise to stop. Raises TooFewDistinctRows.
     """
     z = prepared.z
     _refuse_too_few(z, k)
@@ -95,6 +97,10 @@ def starting_centres(z: FloatMatrix, k: int, seed: int) -> FloatMatrix:
     return np.asarray(centres)
 
 
+def _inertia(fitted: KMeans) -> float:
+    return float(fitted.inertia_)
+
+
 def _seeds(seed: int, count: int) -> IntVector:
     return np.random.default_rng(seed).integers(0, 2**31 - 1, size=count)
 
@@ -110,21 +116,21 @@ def _refuse_too_few(z: FloatMatrix, k: int) -> None:
 
 
 def _best_of_restarts(z: FloatMatrix, k: int, *, seed: int, restarts: int, check: Check) -> tuple[FloatMatrix, int]:
-    best: KMeans | None = None
-    for start in _seeds(seed, restarts):
+
+    def from_start(start: int) -> KMeans:
         check()
-        found = lloyd(z, starting_centres(z, k, int(start)))
-        if best is None or found.inertia_ < best.inertia_:
-            best = found
-    assert best is not None
+        return lloyd(z, starting_centres(z, k, start))
+
+    best = min((from_start(int(start)) for start in _seeds(seed, restarts)), key=_inertia)
     return best.cluster_centers_, best.n_iter_
 
 
 def _best_by_samples(prepared: Prepared, k: int, *, seed: int, check: Check) -> tuple[FloatMatrix, int]:
-    """Many starts on a sample, the best few that differ polished on a larger one, then on everybody, ranked on everybody.
+    """Many starts on a sample, the best few that differ polished on a larger one, then on everybody, ranked on
+    everybody.
 
-    Within 0.1 % of the best of ten full restarts in 5 of 5 seeds on two data sets; telling candidates apart by inertia instead of
-    centroids missed that in 2 of 5.
+    Within 0.1 % of the best of ten full restarts in 5 of 5 seeds on two data sets; telling candidates apart by
+    inertia instead of centroids missed that in 2 of 5.
     """
     z = prepared.z
     sample = z[hashed_sample(prepared.ids, SAMPLE_FOR_STARTS, seed)]
@@ -132,17 +138,16 @@ def _best_by_samples(prepared: Prepared, k: int, *, seed: int, check: Check) -> 
     for start in _seeds(seed, STARTS_ON_SAMPLE):
         check()
         found.append(lloyd(sample, starting_centres(sample, k, int(start))))
-    found.sort(key=lambda fitted: fitted.inertia_)
+    found.sort(key=_inertia)
     larger = z[hashed_sample(prepared.ids, SAMPLE_FOR_POLISH, seed)]
-    best: KMeans | None = None
-    for centres in _distinct(found):
+
+    def polished(centres: FloatMatrix) -> KMeans:
         check()
-        polished = lloyd(larger, centres)
+        nearly = lloyd(larger, centres)
         check()
-        full = lloyd(z, polished.cluster_centers_)
-        if best is None or full.inertia_ < best.inertia_:
-            best = full
-    assert best is not None
+        return lloyd(z, nearly.cluster_centers_)
+
+    best = min((polished(centres) for centres in _distinct(found)), key=_inertia)
     return best.cluster_centers_, best.n_iter_
 
 

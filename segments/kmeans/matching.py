@@ -1,8 +1,8 @@
 """Finding the segments of the run before in a new fit, so that they keep their identity.
 
-The new snapshot's rows are scored with both models, old and new: comparing each customer's own old and new label would confound the
-customer's movement with the model's (.58/.52/.44/.10 against .87/.87/.77/.75 on real purchases). Transitions after MONIC (Spiliopoulou
-et al. 2006).
+The new snapshot's rows are scored with both models, old and new: comparing each customer's own old and new label
+would confound the customer's movement with the model's (.58/.52/.44/.10 against .87/.87/.77/.75 on real purchases).
+Transitions after MONIC (Spiliopoulou et al. 2006).
 """
 
 from collections.abc import Sequence
@@ -36,7 +36,8 @@ class Transition(StrEnum):
 class Match:
     """One group of the new fit and where it comes from.
 
-    `keeps` is the id of the segment it goes on as, None for a new one; `sources` has the share of each old segment's rows that came here.
+    `keeps` is the id of the segment it goes on as, None for a new one; `sources` has the share of each old segment's
+    rows that came here.
     """
 
     group: int
@@ -57,8 +58,8 @@ class Matching:
 def match(old: Model, names: Sequence[str], prepared: Prepared, fit: Fit) -> Matching:
     """Match the groups of `fit` with the segments of `old` on the rows of the new snapshot.
 
-    `names` are the features of `prepared.raw`, in its order. Raises segments.kmeans.model.ModelMismatch when they lack a feature of
-    the old model: there is nothing to compare then.
+    `names` are the features of `prepared.raw`, in its order. Raises segments.kmeans.model.ModelMismatch when they
+    lack a feature of the old model: there is nothing to compare then.
     """
     wanted = [spec.name for spec in old.features]
     if not set(wanted) <= set(names):
@@ -70,7 +71,10 @@ def match(old: Model, names: Sequence[str], prepared: Prepared, fit: Fit) -> Mat
 
 
 def _decide(old: Model, counts: IntVector, apart: FloatMatrix) -> Matching:
-    """`counts` (k_old, k_new) rows in both; `apart` (k_old, k_new) squared distances of middles in the old space, to break ties."""
+    """`counts` (k_old, k_new) rows in both.
+
+    `apart` (k_old, k_new) squared distances of middles in the old space, to break ties.
+    """
     similar = jaccard(counts)
     rows_of_old = counts.sum(axis=1, keepdims=True)
     share = np.divide(counts, rows_of_old, out=np.zeros(counts.shape), where=rows_of_old > 0)

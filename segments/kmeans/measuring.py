@@ -21,7 +21,10 @@ Check = Callable[[], None]
 
 
 def measure(prepared: Prepared, fit: Fit, *, salt: int) -> Measured:
-    """Inertia and sizes of everybody; silhouette, Davies-Bouldin and Calinski-Harabasz of at most 10,000 hashed rows."""
+    """Inertia and sizes of everybody.
+
+    Silhouette, Davies-Bouldin and Calinski-Harabasz of at most 10,000 hashed rows.
+    """
     sizes = fit.sizes
     rows = hashed_sample(prepared.ids, SAMPLE_FOR_SILHOUETTE, salt)
     z, labels = prepared.z[rows], fit.labels[rows]
@@ -53,8 +56,8 @@ def silhouette_by_group(prepared: Prepared, fit: Fit, *, salt: int) -> list[floa
 def stability(prepared: Prepared, fit: Fit, *, salt: int, check: Check) -> FloatVector:
     """How well each group is found again in bootstrap samples: its mean Jaccard similarity, (k,).
 
-    clusterboot of Hennig 2007: at least .75 is valid, at least .85 highly stable, under .6 not to be trusted. Computed on at most
-    2,000 hashed rows, 40 resamples.
+    clusterboot of Hennig 2007: at least .75 is valid, at least .85 highly stable, under .6 not to be trusted.
+    Computed on at most 2,000 hashed rows, 40 resamples.
     """
     rows = hashed_sample(prepared.ids, SAMPLE_FOR_STABILITY, salt)
     z, labels = prepared.z[rows], fit.labels[rows]
@@ -65,7 +68,8 @@ def stability(prepared: Prepared, fit: Fit, *, salt: int, check: Check) -> Float
             check()
             drawn = random.integers(0, len(z), len(z))
             similarities[bootstrap] = _jaccard_of_best(labels[drawn], _refit(z[drawn], fit, random), fit.k)
-    return similarities.mean(axis=0)
+    mean: FloatVector = similarities.mean(axis=0)
+    return mean
 
 
 def _refit(z: FloatMatrix, fit: Fit, random: np.random.Generator) -> IntVector:
@@ -78,8 +82,12 @@ def _refit(z: FloatMatrix, fit: Fit, random: np.random.Generator) -> IntVector:
 
 
 def _jaccard_of_best(known: IntVector, found: IntVector, k: int) -> FloatVector:
-    """For each known group the Jaccard similarity to the found group that is most like it; 0 for one that was not drawn."""
-    return jaccard(overlap(known, found, k, k)).max(axis=1)
+    """For each known group the Jaccard similarity to the found group that is most like it.
+
+    0 for one that was not drawn.
+    """
+    best: FloatVector = jaccard(overlap(known, found, k, k)).max(axis=1)
+    return best
 
 
 def overlap(one: IntVector, other: IntVector, k_one: int, k_other: int) -> IntVector:
@@ -90,4 +98,5 @@ def overlap(one: IntVector, other: IntVector, k_one: int, k_other: int) -> IntVe
 def jaccard(counts: IntVector) -> FloatMatrix:
     """Intersection over union of each pair of groups, from their overlap counts."""
     union = counts.sum(axis=1, keepdims=True) + counts.sum(axis=0, keepdims=True) - counts
-    return np.divide(counts, union, out=np.zeros(counts.shape), where=union > 0)
+    similarity: FloatMatrix = np.divide(counts, union, out=np.zeros(counts.shape), where=union > 0)
+    return similarity

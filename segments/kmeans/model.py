@@ -19,7 +19,10 @@ class ModelMismatch(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class ModelSegment:
-    """One segment of a model. `centroid` is in the prepared space; beyond `far_distance` (the training p99) a customer is far."""
+    """One segment of a model. `centroid` is in the prepared space.
+
+    Beyond `far_distance` (the training p99) a customer is far.
+    """
 
     segment_id: str
     centroid: tuple[float, ...]

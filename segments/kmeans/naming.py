@@ -37,7 +37,10 @@ def trait(feature: FeatureProfile, labels: Mapping[str, str]) -> str:
 
 
 def suggest_names(profiles: Sequence[Profile], labels: Mapping[str, str], *, taken: Sequence[str] = ()) -> list[str]:
-    """A unique name for each profile that is in none of `taken`: its two strongest traits, or `Average` when it has none."""
+    """A unique name for each profile that is in none of `taken`.
+
+    Its two strongest traits, or `Average` when it has none.
+    """
     used = {name.casefold() for name in taken}
     names: list[str] = []
     for profile in profiles:

@@ -51,8 +51,8 @@ def prepare(ids: IntVector, raw: FloatMatrix, definition: Definition) -> Prepare
     ids  (n,)   int64 customer ids, ascending
     raw  (n, p) float64, NaN where missing, columns in the order of the definition's features
 
-    Raises UnusableFeatures when there are under 50 rows, or a feature is constant, misses more than a fifth of its values or has
-    infinite ones.
+    Raises UnusableFeatures when there are under 50 rows, or a feature is constant, misses more than a fifth of its
+    values or has infinite ones.
     """
     names = definition.feature_names
     reasons = _reasons_against(names, raw)
@@ -181,7 +181,7 @@ def _is_numbering(values: FloatVector) -> bool:
 def _about_near_duplicates(names: Sequence[str], z: FloatMatrix) -> list[str]:
     if z.shape[1] < 2:
         return []
-    correlations = np.corrcoef(z, rowvar=False)
+    correlations: FloatMatrix = np.atleast_2d(np.corrcoef(z, rowvar=False))
     return [
         f"{names[one]} and {names[other]} say nearly the same (correlation {correlations[one, other]:.2f}), "
         "so it counts twice. Leave one out."

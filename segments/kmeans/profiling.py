@@ -25,8 +25,8 @@ def profile(
 ) -> tuple[Profile, list[Profile]]:
     """The profile of everybody, and that of each group in the order of the fit.
 
-    Figures are of the values as they were read, in their own units; missing ones are counted and left out. Standard deviations
-    divide by n.
+    Figures are of the values as they were read, in their own units; missing ones are counted and left out. Standard
+    deviations divide by n.
     """
     names = [spec.name for spec in prepared.specs]
     edges = [_edges(prepared.raw[:, column]) for column in range(len(names))]
@@ -70,7 +70,7 @@ def profile(
 def _figures(table: pd.DataFrame, labels: IntVector) -> list[dict[str, dict[str, float]]]:
     """For each group: feature → figure → value (NaN where a group has no value of the feature)."""
     grouped = table.groupby(labels, sort=True)
-    frames = {
+    frames: dict[str, pd.DataFrame] = {
         "count": grouped.count(),
         "mean": grouped.mean(),
         "sd": grouped.std(ddof=0),
@@ -81,8 +81,11 @@ def _figures(table: pd.DataFrame, labels: IntVector) -> list[dict[str, dict[str,
         "maximum": grouped.max(),
     }
     return [
-        {str(name): {figure: float(frames[figure].loc[group, name]) for figure in FIGURES} for name in table.columns}
-        for group in sorted(grouped.groups)
+        {
+            str(name): {figure: float(frames[figure][name].to_numpy()[group]) for figure in FIGURES}
+            for name in table.columns
+        }
+        for group in range(len(frames["count"]))
     ]
 
 

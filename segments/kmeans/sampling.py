@@ -7,7 +7,10 @@ from segments.kmeans.shapes import IntVector
 
 
 def hashed_order(ids: IntVector, salt: int) -> npt.NDArray[np.uint64]:
-    """A well-mixed 64-bit number for each id (SplitMix64; Steele, Lea and Flood 2014), the same wherever it is computed."""
+    """A well-mixed 64-bit number for each id (SplitMix64.
+
+    Steele, Lea and Flood 2014), the same wherever it is computed.
+    """
     with np.errstate(over="ignore"):
         mixed = ids.astype(np.uint64) + np.uint64(salt) * np.uint64(0x9E3779B97F4A7C15) + np.uint64(0x9E3779B97F4A7C15)
         mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)

@@ -14,7 +14,8 @@ IntVector: TypeAlias = npt.NDArray[np.int64]
 
 LARGEST_K = 30
 MOST_FEATURES = 50
-# Below this many customers there is nothing to divide; a feature that misses more than this share of values says too little.
+# Below this many customers there is nothing to divide; a feature that misses more than this share of values says too
+# little.
 FEWEST_ROWS = 50
 MOST_MISSING = 0.20
 
@@ -97,10 +98,7 @@ class Definition:
         scaling = _one_of(Scaling, value.get("scaling", Scaling.STANDARD), "/scaling")
         k_range = _k_range(value.get("k_range", [2, 10]))
         k = value.get("k", "auto")
-        if k == "auto" or k is None:
-            number = None
-        else:
-            number = _whole(k, "/k", 2, LARGEST_K)
+        number = None if k in ("auto", None) else _whole(k, "/k", 2, LARGEST_K)
         seed = _whole(value.get("seed", 0), "/seed", 0, 2**31 - 1)
         return cls(features=features, scaling=scaling, k=number, k_range=k_range, seed=seed)
 
@@ -121,10 +119,9 @@ def _features(value: Any, known: Sequence[str] | None) -> tuple[FeatureChoice, .
     if len(value) > MOST_FEATURES:
         raise DefinitionError("/features", "too_many", f"At most {MOST_FEATURES} features can be used at once.")
     features: list[FeatureChoice] = []
-    for number, item in enumerate(value):
+    for number, given in enumerate(value):
         pointer = f"/features/{number}"
-        if isinstance(item, str):
-            item = {"name": item}
+        item = {"name": given} if isinstance(given, str) else given
         if not isinstance(item, Mapping):
             raise DefinitionError(pointer, "not_an_object", "A feature is a name or an object with a name.")
         _refuse_unknown(item, {"name", "transform", "weight"}, pointer)
@@ -179,7 +176,8 @@ def _k_range(value: Any) -> tuple[int, int]:
 class FeatureSpec:
     """How one feature was prepared, fitted on the snapshot and frozen: impute → clip → transform → scale → weight.
 
-    A raw value x becomes weight · (transform(min(max(x, low), high)) − center) / scale; a missing one is `impute` first.
+    A raw value x becomes weight · (transform(min(max(x, low), high)) − center) / scale; a missing one is `impute`
+    first.
     """
 
     name: str
@@ -270,8 +268,8 @@ class Fit:
 class Measured:
     """One value of k with its measures; None where a measure was not taken.
 
-    silhouette and davies_bouldin and calinski_harabasz are scikit-learn's, on at most 10,000 rows; stability is the smallest
-    bootstrap Jaccard of its groups.
+    silhouette and davies_bouldin and calinski_harabasz are scikit-learn's, on at most 10,000 rows; stability is the
+    smallest bootstrap Jaccard of its groups.
     """
 
     k: int
@@ -333,8 +331,8 @@ class FeatureProfile:
 class Profile:
     """What a segment looks like: the one type from the worker to the chart and the JSON.
 
-    `centroid` is the typical customer in the features' own units; `sample` holds points (one value per feature) for scatter plots;
-    `typical` the ids of the customers nearest to the centroid.
+    `centroid` is the typical customer in the features' own units; `sample` holds points (one value per feature) for
+    scatter plots; `typical` the ids of the customers nearest to the centroid.
     """
 
     size: int

@@ -1,4 +1,7 @@
-"""An assignment: a run's statement that a customer is in a segment. One LIST partition per run, loaded and dropped whole."""
+"""An assignment: a run's statement that a customer is in a segment.
+
+One LIST partition per run, loaded and dropped whole.
+"""
 
 from typing import ClassVar
 
@@ -8,8 +11,8 @@ from django.db import models
 class Assignment(models.Model):
     """customer → segment in one run, with distance and runner-up.
 
-    No foreign keys: a million validated ones cost ten times the load itself, and the ids come from the database in the same
-    transaction. Its table is partitioned by run, which the migration spells out in SQL.
+    No foreign keys: a million validated ones cost ten times the load itself, and the ids come from the database in
+    the same transaction. Its table is partitioned by run, which the migration spells out in SQL.
     """
 
     personal_data: ClassVar = ("customer_id",)

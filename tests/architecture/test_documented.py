@@ -45,8 +45,7 @@ def variables_read() -> set[str]:
 def documented(address: Address) -> str:
     """How the docs spell an endpoint: `/runs/{id}`."""
     path = address.route.removeprefix("api/v1")
-    path = re.sub(r"<(?:\w+:)?(\w+)>", lambda found: "{" + SPELLED.get(found[1], found[1]) + "}", path)
-    return path
+    return re.sub(r"<(?:\w+:)?(\w+)>", lambda found: "{" + SPELLED.get(found[1], found[1]) + "}", path)
 
 
 SPELLED = {"public_id": "id", "import_id": "id", "run_id": "id", "segment_id": "id", "pk": "id"}

@@ -145,11 +145,15 @@ def test_progress_is_seen_by_others_while_the_work_is_still_in_its_transaction(j
         seen.append(Import.objects.values_list("phase", "progress_done", "progress_total").get(pk=job.pk))
         connection.close()
 
+    def beat_elsewhere(lease: Lease[Import]) -> None:
+        lease.beat()
+        connection.close()
+
     def work(job: Import, lease: Lease[Import]) -> None:
         with lease.writing():
             lease.phase("merging", 200)
             lease.progress(41)
-            beat = threading.Thread(target=lambda: (lease.beat(), connection.close()))
+            beat = threading.Thread(target=beat_elsewhere, args=[lease])
             beat.start()
             beat.join()
             onlooker = threading.Thread(target=look)

@@ -29,7 +29,7 @@ def test_every_customer_is_in_exactly_one_segment_and_has_a_runner_up(segmentati
     for row in rows:
         assert {row.segment_id, row.runner_up_id} <= segments
         assert row.segment_id != row.runner_up_id
-        assert row.distance <= row.runner_up_distance
+        assert row.distance <= (row.runner_up_distance or 0)
         assert row.joined_run_id == run.pk
 
 

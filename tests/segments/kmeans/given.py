@@ -14,7 +14,10 @@ def prepared(raw: FloatMatrix, scaling: str = "standard") -> Prepared:
 
 
 def blobs(rows: int = 500, *, groups: int = 5, features: int = 2, seed: int = 0) -> FloatMatrix:
-    """Round groups of equal size, far apart: their middles lie on a circle of radius 10 with unit spread around them."""
+    """Round groups of equal size, far apart.
+
+    Their middles lie on a circle of radius 10 with unit spread around them.
+    """
     random = np.random.default_rng(seed)
     angles = 2 * np.pi * np.arange(groups) / groups
     centres = np.zeros((groups, features))

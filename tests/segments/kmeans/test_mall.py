@@ -31,7 +31,7 @@ def with_plain_columns(prepared: Prepared, *columns: FloatVector) -> Prepared:
 def data_set(name: str, prepared_mall: PreparedMall, mall: dict[str, FloatVector]) -> Prepared:
     woman = mall["gender"]
     return {
-        "2D raw (income,spending)": lambda: prepared_mall(),
+        "2D raw (income,spending)": prepared_mall,
         "2D std": lambda: prepared_mall(scaling="standard"),
         "3D raw (age,income,spending)": lambda: prepared_mall(THREE),
         "3D std": lambda: prepared_mall(THREE, "standard"),

@@ -1,4 +1,7 @@
-"""Features are made comparable, each in the open: imputed, clipped, bent, scaled, weighted; what cannot be used is said."""
+"""Features are made comparable, each in the open: imputed, clipped, bent, scaled, weighted.
+
+What cannot be used is said.
+"""
 
 from typing import Any
 
