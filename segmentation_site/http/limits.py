@@ -54,7 +54,7 @@ def count_call(key_id: str) -> Allowance | None:
     now = int(time.time())
     window = now // WINDOW_SECONDS
     try:
-        calls = int(_broker().eval(COUNT, 1, f"limit:{key_id}:{window}", 2 * WINDOW_SECONDS))  # type: ignore[misc,arg-type]
+        calls = int(_broker().eval(COUNT, 1, f"limit:{key_id}:{window}", 2 * WINDOW_SECONDS))
     except (RedisError, OSError) as error:
         logger.warning("Calls are not counted while the broker is away: %s", error)
         return None

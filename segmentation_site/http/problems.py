@@ -53,7 +53,7 @@ def as_problem(error: Exception, context: Mapping[str, Any]) -> Response:
     """The answer to whatever went wrong in a view; what nobody foresaw is logged and answered with 500."""
     request: Request = context["request"]
     # The problem is JSON, whatever the request would have liked to get.
-    request.accepted_renderer, request.accepted_media_type = JSONRenderer(), MEDIA_TYPE  # type: ignore[attr-defined]
+    request.accepted_renderer, request.accepted_media_type = JSONRenderer(), MEDIA_TYPE
     status, code, detail, more, headers = _told(error, request)
     document = {
         "type": f"urn:problem-type:{code}",
