@@ -1,0 +1,60 @@
+"""`./run bench [NAME …] [--customers N] [--rounds N]`: servers of its own, then one benchmark after the other."""
+
+import argparse
+import os
+import sys
+import tempfile
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+
+from benchmarks.measuring import Measured
+from segmentation_site.embedded.folder import DataFolder
+from segmentation_site.embedded.servers import running
+
+# Name → the module that holds it as a function of the same name; imported only when Django is ready.
+BENCHMARKS = {
+    "import": "imports",
+    "import_again": "imports",
+    "run_k": "runs",
+    "run_auto": "runs",
+    "page": "members",
+    "stream": "members",
+}
+
+
+def main() -> int:
+    """Exit code 1 when a budget is exceeded."""
+    parser = argparse.ArgumentParser(prog="./run bench", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"any of {', '.join(BENCHMARKS)}; all without")
+    parser.add_argument("--customers", type=int, default=1_000_000, help="default 1,000,000")
+    parser.add_argument("--rounds", type=int, default=5, help="default 5")
+    asked = parser.parse_args()
+    if unknown := set(asked.names) - set(BENCHMARKS):
+        parser.error(f"there is no benchmark {', '.join(sorted(unknown))}; there are {', '.join(BENCHMARKS)}")
+    with tempfile.TemporaryDirectory(prefix="seg-bench-") as scratch:
+        os.environ |= {"DATA_DIR": scratch, "DJANGO_SETTINGS_MODULE": "segmentation_site.settings"}
+        folder = DataFolder(Path(scratch))
+        with running(folder, postgres="DATABASE_URL" not in os.environ, valkey="REDIS_URL" not in os.environ):
+            return _measure(asked.names or list(BENCHMARKS), asked.customers, asked.rounds)
+
+
+def _measure(names: list[str], customers: int, rounds: int) -> int:
+    import django
+    from django.core.management import call_command
+
+    django.setup()
+    call_command("migrate", verbosity=0)
+    over = 0
+    for name in names:
+        benchmark: Callable[[int, int], Measured] = getattr(
+            import_module(f"benchmarks.{BENCHMARKS[name]}"), f"measure_{name}"
+        )
+        measured = benchmark(customers, rounds)
+        print(f"\n{name}: {measured}", flush=True)
+        over += sum(measured.ratio(claim) > claim.budget for claim in measured.claims)
+    return min(over, 1)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

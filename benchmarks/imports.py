@@ -1,0 +1,118 @@
+"""Imports beside the least that the database must do for them."""
+
+import resource
+from pathlib import Path
+
+from django.db import connection
+from psycopg import sql
+
+from benchmarks import given
+from benchmarks.measuring import Claim, Contestant, Measured, interleaved
+from customers.models import Customer
+from segmentation_site.database.copying import CHUNK, copy_in
+
+TABLE = sql.Identifier(Customer._meta.db_table)
+NAMES = sql.SQL(", ").join(map(sql.Identifier, given.COLUMNS))
+
+
+def measure_import(customers: int, rounds: int) -> Measured:
+    """All rows new: our import, and COPY of the same file into the same empty table with its indexes built after."""
+    path = given.customers_file(customers)
+    ours, floor = "import: checks, counts, upsert", "COPY, then build the indexes"
+    seconds = interleaved(
+        {
+            ours: Contestant(lambda: given.imported(path), before=given.nobody),
+            floor: Contestant(lambda: _copy_then_index(path), before=given.nobody),
+        },
+        rounds,
+    )
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    title = f"{customers:,} new customers of {len(given.COLUMNS)} columns"
+    return Measured(title, seconds, (Claim(ours, floor, 1.3),), (f"peak memory of this process {peak:,.0f} MB",))
+
+
+def measure_import_again(customers: int, rounds: int) -> Measured:
+    """All known, one in ten changed: our import, and COPY into a staging table with MERGE of the rows that differ."""
+    original, changed = given.customers_file(customers), given.customers_file(customers, changed=0.1)
+    given.customers_in_place(customers)
+
+    def restore() -> None:
+        given.imported(original)
+        given.vacuum()
+
+    ours, floor = "import again", "COPY into staging, MERGE"
+    seconds = interleaved(
+        {
+            ours: Contestant(lambda: given.imported(changed), before=restore),
+            floor: Contestant(lambda: _copy_and_merge(changed), before=restore),
+        },
+        rounds,
+    )
+    return Measured(f"{customers:,} known customers, 10 % changed", seconds, (Claim(ours, floor, 1.2),))
+
+
+def _copy(path: Path, into: sql.Composable) -> None:
+    statement = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT csv, HEADER true)").format(into, NAMES)
+    with path.open("rb") as file:
+        copy_in(statement, iter(lambda: file.read(CHUNK), b""))
+
+
+def _copy_then_index(path: Path) -> None:
+    """Of the importer's work only what no importer can leave out."""
+    table = Customer._meta.db_table
+    with connection.cursor() as cursor:
+        cursor.execute("BEGIN")
+        cursor.execute(
+            "SELECT indexname, indexdef, conname, pg_get_constraintdef(constraints.oid)"
+            " FROM pg_indexes LEFT JOIN pg_constraint AS constraints ON conname = indexname AND contype IN ('p', 'u')"
+            " WHERE tablename = %s",
+            [table],
+        )
+        indexes = cursor.fetchall()
+        for name, _, constraint, _ in indexes:
+            drop = "ALTER TABLE {table} DROP CONSTRAINT {name} CASCADE" if constraint else "DROP INDEX {name}"
+            cursor.execute(sql.SQL(drop).format(table=TABLE, name=sql.Identifier(name)))
+        cursor.execute(sql.SQL("ALTER TABLE {} ALTER COLUMN phone SET DEFAULT ''").format(TABLE))
+        _copy(path, TABLE)
+        for name, index, constraint, definition in indexes:
+            if constraint:
+                cursor.execute(
+                    sql.SQL("ALTER TABLE {} ADD CONSTRAINT {} {}").format(
+                        TABLE, sql.Identifier(name), sql.SQL(definition)
+                    )
+                )
+            else:
+                cursor.execute(index)
+        cursor.execute("COMMIT")
+
+
+def _copy_and_merge(path: Path) -> None:
+    changes = [name for name in given.COLUMNS if name != "external_id"]
+    with connection.cursor() as cursor:
+        cursor.execute("BEGIN")
+        cursor.execute(
+            sql.SQL("CREATE TEMPORARY TABLE staged ON COMMIT DROP AS SELECT {} FROM {} WITH NO DATA").format(
+                NAMES, TABLE
+            )
+        )
+        _copy(path, sql.Identifier("staged"))
+        cursor.execute("ANALYZE staged (external_id)")
+        cursor.execute("SET LOCAL work_mem = '256MB'")
+        cursor.execute(
+            sql.SQL(
+                "MERGE INTO {table} AS customer USING staged ON customer.external_id = staged.external_id"
+                " WHEN MATCHED AND ({differs}) THEN UPDATE SET {changes}"
+                " WHEN NOT MATCHED THEN INSERT ({names}) VALUES ({values})"
+            ).format(
+                table=TABLE,
+                names=NAMES,
+                differs=sql.SQL(" OR ").join(
+                    sql.SQL("staged.{0} IS DISTINCT FROM customer.{0}").format(sql.Identifier(name)) for name in changes
+                ),
+                changes=sql.SQL(", ").join(
+                    sql.SQL("{0} = staged.{0}").format(sql.Identifier(name)) for name in changes
+                ),
+                values=sql.SQL(", ").join(sql.SQL("staged.{}").format(sql.Identifier(name)) for name in given.COLUMNS),
+            )
+        )
+        cursor.execute("COMMIT")
