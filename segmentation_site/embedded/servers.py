@@ -115,12 +115,18 @@ def _end(process: psutil.Process, how: signal.Signals) -> None:
         process.kill()
 
 
+# Python warns of a process that goes on when nothing refers to it any more; ours go on until `stop`.
+_spawned: list[subprocess.Popen[bytes]] = []
+
+
 def _spawn(command: list[str], log: Path) -> subprocess.Popen[bytes]:
     """In a session of its own: Ctrl-C in the terminal is for whoever uses the server, who stops it in the right order."""
     with log.open("ab") as output:
-        return subprocess.Popen(
+        process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True, cwd=log.parent
         )
+    _spawned.append(process)
+    return process
 
 
 def wait_until(

@@ -89,7 +89,7 @@ class Lease(Generic[J]):
 
     def check(self) -> None:
         """Call at every chunk and iteration. Raises Cancelled or LeaseLost; costs no query."""
-        if self._lost.is_set():
+        if self._lost.is_set() or self._ended:
             raise LeaseLost(f"{self.job} is no longer ours")
         if self._cancelled.is_set():
             raise Cancelled(f"{self.job} is to stop")
