@@ -133,7 +133,7 @@ def _continue(found: QuerySet[Customer], column: str, is_descending: bool, after
     pk = int(pk_text)
     if not column:
         return found.filter(pk__gt=pk)
-    field: "Field[Any, Any]" = Customer._meta.get_field(column)  # type: ignore[assignment]
+    field: Field[Any, Any] = Customer._meta.get_field(column)  # type: ignore[assignment]
     if not text and field.null:
         return found.filter(**{f"{column}__isnull": True}, pk__gt=pk)
     try:

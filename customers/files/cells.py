@@ -88,7 +88,7 @@ SENTENCES = {
 def sentence(column: Column, code: str) -> str:
     """The sentence for a code with the facts of the column in it, and `{}` where the cell belongs, if it is named."""
     facts = {
-        "{label}": column.label,
+        "{label}": column.label[:1].lower() + column.label[1:],
         "{minimum}": _short(column.minimum),
         "{maximum}": _short(column.maximum),
         "{max_length}": str(column.max_length),

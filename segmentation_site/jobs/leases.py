@@ -221,6 +221,10 @@ def carry_out(model: type[J], pk: int, execute: Callable[[J, Lease[J]], None]) -
         logger.warning("%s was taken over by somebody else; nothing of this attempt was kept", job)
     except Cancelled:
         _end_quietly(lease, lambda: lease._end(JobStatus.CANCELLED))
+    except KeyboardInterrupt:
+        # Somebody at a terminal wants no more of it; a worker's processes do not hear this.
+        _end_quietly(lease, lambda: lease._end(JobStatus.CANCELLED))
+        raise
     except Problem as problem:
         _fail(lease, problem)
     except MemoryError:

@@ -7,9 +7,8 @@ from typing import Any
 import orjson
 from django.core.management.base import BaseCommand, CommandError
 
-from segmentation_site.jobs import leases
-from segmentation_site.jobs.models import JobStatus
 from segmentation_site.jobs.problems import Problem
+from segmentation_site.jobs.terminal import carry_out_here
 from segments import defining, running, starting
 from segments.kmeans.shapes import Definition, Scaling
 from segments.models import Run, Segmentation, SegmentProfile
@@ -40,10 +39,7 @@ class Command(BaseCommand):
             run = starting.start_run(segmentation, by=None, publish=options["publish"], ring=False)
         except Problem as problem:
             raise CommandError(problem.detail) from problem
-        leases.carry_out(Run, run.pk, running.execute)
-        run = Run.objects.select_related("segmentation").get(pk=run.pk)
-        if run.status != JobStatus.DONE:
-            raise CommandError(run.error_detail or f"The run is {run.get_status_display().lower()}.")
+        run = carry_out_here(run, running.execute)
         if options["json"]:
             sys.stdout.write(orjson.dumps(as_json(run)).decode() + "\n")
         else:
