@@ -36,7 +36,7 @@ def main() -> int:
         ):
             execute_from_command_line(sys.argv)
     except DataFolderProblem as problem:
-        print(problem, file=sys.stderr)
+        sys.stderr.write(f"{problem}\n")
         return 1
     except Stopped:
         return 128 + signal.SIGTERM

@@ -9,10 +9,11 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import IO, BinaryIO, cast
+from typing import IO, Any, BinaryIO, cast
 
 import polars as pl
 from django.db import connection
+from django.db.models import Field
 from psycopg import sql
 
 from customers import attributes
@@ -266,7 +267,8 @@ class _Merging:
         """Writes, and answers with the numbers of customers created and updated."""
         update = """
             WHEN MATCHED AND ({differs}) THEN
-                UPDATE SET {changes}, change_sequence = {next_change}, updated_at = now(), source_import_id = {import_id}
+                UPDATE SET {changes}, change_sequence = {next_change}, updated_at = now(),
+                    source_import_id = {import_id}
         """
         create = """
             WHEN NOT MATCHED THEN
@@ -284,7 +286,7 @@ class _Merging:
                 RETURNING merge_action() AS action
             )
             SELECT count(*) FILTER (WHERE action = 'INSERT'), count(*) FILTER (WHERE action = 'UPDATE') FROM merged
-            """
+            """  # noqa: S608 - only clauses of our own are put together
         ).format(**self.names)
 
     def count(self) -> sql.Composed:
@@ -296,13 +298,13 @@ class _Merging:
                 count(*) FILTER (WHERE customer.id IS NOT NULL AND {"({differs})" if self.updates else "false"})
             FROM {{staging}} AS staged
             LEFT JOIN {{customers}} AS customer ON customer.external_id = staged.external_id
-            """
+            """  # noqa: S608 - only clauses of our own are put together
         ).format(**self.names)
 
 
 def _value(key: str, *, is_staged: bool) -> sql.Composable:
     """A value as a new customer gets it: the column's own word for nothing where the file says nothing."""
-    column = Customer._meta.get_field(key)
+    column: Field[Any, Any] = Customer._meta.get_field(key)  # type: ignore[assignment]
     staged = sql.SQL("staged.{}").format(sql.Identifier(key)) if is_staged else sql.SQL("NULL")
     if column.null:
         return staged

@@ -16,14 +16,14 @@ from segmentation_site.database.public_ids import PublicIdField
 from segmentation_site.jobs.models import Job
 
 CHANGE_SEQUENCE = "customers_change_sequence"
-# Taken by every writer of customers until its commit, so that change sequences become visible in ascending order and a puller
-# that remembers the highest one it saw never misses a row.
+# Taken by every writer of customers until its commit, so that change sequences become visible in ascending order and a
+# puller that remembers the highest one it saw never misses a row.
 WRITERS_LOCK = 0x5E6_0001
 
 
 def next_change() -> RawSQL:
     """The next change sequence, for a row that is being written."""
-    return RawSQL(f"nextval('{CHANGE_SEQUENCE}')", [])
+    return RawSQL(f"nextval('{CHANGE_SEQUENCE}')", [])  # noqa: S611 - a constant; a column default takes no parameters
 
 
 def lock_writers() -> None:

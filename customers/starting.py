@@ -9,6 +9,7 @@ import hashlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import PurePath
+from typing import BinaryIO, cast
 
 from django.conf import settings
 from django.contrib.auth.models import User
@@ -89,8 +90,8 @@ def receive(file: File, *, by: User | None, kind: str = Import.Kind.CUSTOMERS) -
 def look(one: Import) -> Sample:
     """The first rows of the file of an import, and how it is written. Raises a Problem when it is no table."""
     known = file_mapping.known_headers(attributes.columns())
-    with file_problems_told(), one.file.storage.open(one.file.name, "rb") as stored:
-        return sampling.take_sample(stored, known)
+    with file_problems_told(), one.file.storage.open(str(one.file.name), "rb") as stored:
+        return sampling.take_sample(cast(BinaryIO, stored), known)
 
 
 def start(
@@ -128,7 +129,7 @@ def discard(one: Import) -> bool:
     waiting = Import.objects.filter(pk=one.pk, status=ImportStatus.UPLOADED)
     if not waiting.update(status=ImportStatus.CANCELLED, finished_at=Now(), file=""):
         return False
-    one.file.storage.delete(one.file.name)
+    one.file.storage.delete(str(one.file.name))
     one.refresh_from_db()
     return True
 

@@ -20,7 +20,7 @@ if os.environ.get("SEGMENTATION_PROCESS") not in ("web", "scheduler"):
 
 @worker_process_init.connect
 def _die_with_the_main_process(**kwargs: Any) -> None:
-    """A pool process must not go on working, nor hold a database connection, when the worker's main process was killed."""
+    """A pool process must neither work nor hold a connection any longer when its main process was killed."""
     if sys.platform == "linux":
         set_parent_death_signal = 1
         ctypes.CDLL(None, use_errno=True).prctl(set_parent_death_signal, signal.SIGKILL)

@@ -8,7 +8,7 @@ import environ
 from csp.constants import NONE, SELF, UNSAFE_EVAL, UNSAFE_INLINE
 from django.core.exceptions import ImproperlyConfigured
 
-from segmentation_site.appearance import UNFOLD as UNFOLD
+from segmentation_site.appearance import UNFOLD  # noqa: F401 - the admin theme reads it here
 from segmentation_site.embedded.folder import DataFolder
 
 BASE_DIR = Path(__file__).resolve().parent.parent

@@ -1,6 +1,7 @@
 """Customers that do not exist, for a site that has something to show: like those of the well-known mall data, by seed.
 
-Five groups by income and spending, whose ages differ; about one row in a hundred has a fault that the importer must find.
+Five groups by income and spending, whose ages differ; about one row in a hundred has a fault that the importer must
+find.
 """
 
 from typing import BinaryIO
@@ -114,7 +115,8 @@ def _customers(count: int, random: np.random.Generator) -> pl.DataFrame:
 def _spread(group: np.ndarray, place: int, random: np.random.Generator, *, low: int, high: int) -> np.ndarray:
     """Whole numbers around each one's group's middle, within the limits."""
     middles = np.array([figures[place] for figures in GROUPS], dtype=float)[group]
-    return np.clip(np.rint(random.normal(middles[:, 0], middles[:, 1])), low, high).astype(np.int64)
+    drawn: np.ndarray[tuple[int], np.dtype[np.float64]] = random.normal(middles[:, 0], middles[:, 1])
+    return np.clip(np.rint(drawn), low, high).astype(np.int64)
 
 
 def _faults(count: int, random: np.random.Generator) -> list[tuple[str, str, np.ndarray]]:

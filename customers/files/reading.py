@@ -287,7 +287,10 @@ class _Grammar:
         return None
 
     def _without_wrong_width(self, rows: pl.DataFrame, block: "_Block", broken: list[BrokenRow]) -> pl.DataFrame:
-        """Rows with as many cells as the header; the others are broken. An empty last cell may also be a missing one."""
+        """Rows with as many cells as the header; the others are broken.
+
+        An empty last cell may also be a missing one.
+        """
         is_suspect = rows["beyond"].is_not_null() | rows[self.names[-1]].is_null()
         rows = rows.drop("beyond")
         if not is_suspect.any():

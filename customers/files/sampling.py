@@ -207,7 +207,10 @@ def normal_line_ends(text: str) -> str:
 
 
 def _rows(text: str, delimiter: str, most: int) -> list[list[str]]:
-    """Rows that are not blank. A quotation mark that is never closed ends the sample; reading the file deals with it."""
+    """Rows that are not blank. A quotation mark that is never closed ends the sample.
+
+    Reading the file deals with it.
+    """
     found: list[list[str]] = []
     lines = csv.reader(io.StringIO(text.replace("\0", "\ufffd"), newline=""), delimiter=delimiter)
     with suppress(csv.Error):

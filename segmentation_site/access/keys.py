@@ -1,7 +1,7 @@
 """Making, checking, rotating and revoking API keys, and recognising who asks.
 
-`seg_<prefix>_<secret>`: the prefix finds the key, the secret has 256 bits, and the database holds its HMAC-SHA256 under a pepper that is
-derived from SECRET_KEY. A dump of the database lets nobody in.
+`seg_<prefix>_<secret>`: the prefix finds the key, the secret has 256 bits, and the database holds its HMAC-SHA256
+under a pepper that is derived from SECRET_KEY. A dump of the database lets nobody in.
 """
 
 import hashlib
@@ -45,7 +45,10 @@ class InvalidExpiry(Problem):
 def create_key(
     name: str, *, scopes: Iterable[str], by: AbstractBaseUser | AnonymousUser | None, expires_at: datetime | None = None
 ) -> tuple[ApiKey, str]:
-    """Make a key; returns it and its secret text, which is never to be had again. Raises InvalidScope or InvalidExpiry."""
+    """Make a key; returns it and its secret text, which is never to be had again.
+
+    Raises InvalidScope or InvalidExpiry.
+    """
     wanted = sorted(set(scopes))
     known = [scope.value for scope in Scope]
     for scope in wanted:
@@ -99,7 +102,10 @@ def _digest(secret: str) -> bytes:
 
 
 class ApiKeyAuthentication(BaseAuthentication):
-    """`Authorization: Bearer seg_…`, in the header only. The request acts as whoever made the key, within its scopes."""
+    """`Authorization: Bearer seg_…`, in the header only.
+
+    The request acts as whoever made the key, within its scopes.
+    """
 
     def authenticate(self, request: Request) -> tuple[Any, ApiKey] | None:
         kind, _, text = get_authorization_header(request).decode("latin-1").partition(" ")

@@ -50,7 +50,8 @@ def scopes_of(request: Request) -> frozenset[str]:
 class HasScope(BasePermission):
     """Lets in who has the view's scope for this method.
 
-    A view names `required_scope`, one scope for all methods or a dict from method to scope; `ANY_KEY` lets every key in.
+    A view names `required_scope`, one scope for all methods or a dict from method to scope; `ANY_KEY` lets every key
+    in.
     """
 
     def has_permission(self, request: Request, view: Any) -> bool:

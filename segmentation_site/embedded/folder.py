@@ -1,4 +1,7 @@
-"""The data folder: where the embedded servers keep their data, sockets, logs and generated secrets. Standard library only."""
+"""The data folder: where the embedded servers keep their data, sockets, logs and generated secrets.
+
+Standard library only.
+"""
 
 import hashlib
 import os
@@ -28,7 +31,8 @@ class DataFolder:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
             raise DataFolderProblem(
-                f"The data folder {self.path} cannot be used: {error.strerror}. Set DATA_DIR to a folder that you may write to."
+                f"The data folder {self.path} cannot be used: {error.strerror}. "
+                "Set DATA_DIR to a folder that you may write to."
             ) from error
         return folder
 
@@ -83,7 +87,7 @@ class DataFolder:
             except FileExistsError:
                 pass
             finally:
-                os.unlink(file.name)
+                Path(file.name).unlink()
         return path.read_text().strip()
 
     @property

@@ -1,4 +1,7 @@
-"""What `up` and `demo` do: make the database ready, start the site, say where it is, and keep it up until told to stop."""
+"""What `up` and `demo` do.
+
+Make the database ready, start the site, say where it is, and keep it up until told to stop.
+"""
 
 import hashlib
 import os
@@ -8,6 +11,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
+from ipaddress import ip_address
 from pathlib import Path
 from types import FrameType
 
@@ -142,9 +146,11 @@ def make_first_admin() -> str | None:
 
 
 def _announce(site: Site, password: str | None, told_to_stop: _Stop, say: Say) -> None:
-    shown = f"[{site.host}]" if ":" in site.host else site.host
-    url = f"http://{'localhost' if site.host in ('127.0.0.1', '0.0.0.0', '::', '::1') else shown}:{site.port}/"
-    if not _answers(f"http://{'127.0.0.1' if site.host == '0.0.0.0' else shown}:{site.port}/livez"):
+    address = ip_address(site.host)
+    asked = "127.0.0.1" if address == ip_address("0.0.0.0") else str(address)  # noqa: S104 - compared, not bound
+    bracketed = f"[{asked}]" if address.version == 6 else asked
+    url = f"http://{'localhost' if address.is_loopback or address.is_unspecified else bracketed}:{site.port}/"
+    if not _answers(f"http://{bracketed}:{site.port}/livez"):
         say(f"The web process does not answer yet; its log is {site.folder.logs / 'web.log'}.")
     say("")
     say(f"  The site is at  {url}")
@@ -160,7 +166,7 @@ def _answers(url: str) -> bool:
     deadline = time.monotonic() + FIRST_PAGE_SECONDS
     while time.monotonic() < deadline:
         try:
-            with urllib.request.urlopen(url, timeout=5):
+            with urllib.request.urlopen(url, timeout=5):  # noqa: S310 - an address of our own
                 return True
         except urllib.error.HTTPError:
             return True

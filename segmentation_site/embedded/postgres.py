@@ -1,7 +1,7 @@
 """PostgreSQL 18 from the wheel's binaries: made, configured, started and asked by us alone.
 
-The wheel's own manager is not used: it leaves servers behind on SIGTERM, trusts everybody, opens parent folders when run by root, and
-can kill an innocent process through a stale pid.
+The wheel's own manager is not used: it leaves servers behind on SIGTERM, trusts everybody, opens parent folders when
+run by root, and can kill an innocent process through a stale pid.
 """
 
 import importlib.util
@@ -17,8 +17,8 @@ from psycopg import sql
 
 from segmentation_site.embedded.folder import DATABASE, USER, DataFolder, DataFolderProblem
 
-# PostgreSQL refuses to run as root. Root's server runs as this user instead ("nobody"), with the right to pass folders that only root
-# may enter, so that no parent's mode has to change.
+# PostgreSQL refuses to run as root. Root's server runs as this user instead ("nobody"), with the right to pass folders
+# that only root may enter, so that no parent's mode has to change.
 UNPRIVILEGED_ID = 65534
 MAX_CONNECTIONS = 100
 
@@ -37,7 +37,7 @@ def as_unprivileged() -> list[str]:
         return []
     if shutil.which("setpriv") is None:
         raise DataFolderProblem(
-            "PostgreSQL does not run as root, and setpriv (util-linux) is missing, with which it would be started as another user. "
+            "PostgreSQL does not run as root, and setpriv (util-linux), which starts it as another user, is missing. "
             "Install util-linux, start as an ordinary user, or set DATABASE_URL."
         )
     user = [f"--reuid={UNPRIVILEGED_ID}", f"--regid={UNPRIVILEGED_ID}", "--clear-groups"]
@@ -92,7 +92,8 @@ def is_ready(folder: DataFolder) -> bool:
     except psycopg.OperationalError as error:
         if "password authentication failed" in str(error):
             raise DataFolderProblem(
-                f"The password in {folder.path / 'secrets'} is not the one of the database beside it. Restore that file."
+                f"The password in {folder.path / 'secrets'} is not the one of the database beside it. "
+                "Restore that file."
             ) from error
         return False
     return True
@@ -141,6 +142,7 @@ def _initdb(folder: DataFolder) -> None:
             ],
             capture_output=True,
             text=True,
+            check=False,
             cwd=folder.run,
         )
     if made.returncode:
@@ -155,7 +157,10 @@ def _empty_half_made(path: Path) -> None:
 
 
 def _settings() -> dict[str, str]:
-    """Sized from the machine: for bulk work 2 GB of shared_buffers and 8 GB of max_wal_size gave 10 to 25 % on 24 GB."""
+    """Sized from the machine.
+
+    For bulk work 2 GB of shared_buffers and 8 GB of max_wal_size gave 10 to 25 % on 24 GB.
+    """
     memory_mb = psutil.virtual_memory().total // 2**20
     return {
         "shared_buffers": f"{max(64, min(2048, memory_mb // 12))}MB",

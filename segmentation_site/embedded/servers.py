@@ -1,7 +1,8 @@
 """Attaching to the embedded servers of a data folder, or starting them for as long as somebody uses them.
 
-Two locks in the folder: whoever starts or stops servers holds `start.lock`; whoever uses them holds `users.lock`, shared. The last to
-leave, who then gets `users.lock` for himself, stops the servers. `up` holds it too, so that no command stops what `up` watches over.
+Two locks in the folder: whoever starts or stops servers holds `start.lock`; whoever uses them holds `users.lock`,
+shared. The last to leave, who then gets `users.lock` for himself, stops the servers. `up` holds it too, so that no
+command stops what `up` watches over.
 """
 
 import fcntl
@@ -120,7 +121,10 @@ _spawned: list[subprocess.Popen[bytes]] = []
 
 
 def _spawn(command: list[str], log: Path) -> subprocess.Popen[bytes]:
-    """In a session of its own: Ctrl-C in the terminal is for whoever uses the server, who stops it in the right order."""
+    """In a session of its own.
+
+    Ctrl-C in the terminal is for whoever uses the server, who stops it in the right order.
+    """
     with log.open("ab") as output:
         process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True, cwd=log.parent

@@ -1,8 +1,9 @@
-"""Keeping the site up: PostgreSQL, Valkey, web, worker and scheduler under supervisor, restarted when they die, stopped in order.
+"""Keeping the site up: PostgreSQL, Valkey, web, worker and scheduler under supervisor, restarted when they die,
+stopped in order.
 
-supervisor restarts and stops; what it cannot do is done here: making and migrating the database first, saying who holds the folder, and
-leaving no process behind when everything was killed. For that each process asks the kernel to be told when its parent dies, and carries
-a mark in its environment by which the next start finds what is still there.
+supervisor restarts and stops; what it cannot do is done here: making and migrating the database first, saying who
+holds the folder, and leaving no process behind when everything was killed. For that each process asks the kernel to be
+told when its parent dies, and carries a mark in its environment by which the next start finds what is still there.
 """
 
 import fcntl
@@ -15,7 +16,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,8 @@ from segmentation_site.embedded.folder import DataFolder, DataFolderProblem
 
 # Every supervised process has this variable, naming its data folder; nothing else on the machine does.
 MARK = "SEGMENTATION_SUPERVISED_FOLDER"
+# Gunicorn's workers touch a file each second to show that they live: in memory that never waits for a disk.
+IN_MEMORY = Path("/dev/shm")  # noqa: S108 - gunicorn makes its files in it safely
 ROOT = Path(__file__).resolve().parent.parent.parent
 # In the order of starting; stopping goes backwards: scheduler, worker, web, Valkey, PostgreSQL.
 SERVERS = ("postgres", "valkey")
@@ -77,7 +80,8 @@ def holding(folder: DataFolder) -> Iterator[None]:
             lock.seek(0)
             holder = lock.read().strip() or "another process"
             raise FolderHeld(
-                f"The data folder {folder.path} is held by {holder}. Stop that first, or set DATA_DIR to another folder."
+                f"The data folder {folder.path} is held by {holder}. "
+                "Stop that first, or set DATA_DIR to another folder."
             ) from None
         lock.truncate(0)
         lock.write(f"process {os.getpid()} ({shlex.join(sys.argv)})")
@@ -90,7 +94,7 @@ def holding(folder: DataFolder) -> Iterator[None]:
 
 
 def _wait_for_others(folder: DataFolder, users: Any) -> None:
-    """Wait for commands that still use servers of their own, stop what they left, and keep later ones from stopping ours."""
+    """Wait for commands that use servers of their own, stop what they left, keep later ones from stopping ours."""
     told = False
     while True:
         with servers.starting(folder):
@@ -103,7 +107,7 @@ def _wait_for_others(folder: DataFolder, users: Any) -> None:
                 fcntl.flock(users, fcntl.LOCK_SH)
                 return
         if not told:
-            print("Waiting for a command that is using this data folder …", flush=True)
+            sys.stderr.write("Waiting for a command that is using this data folder …\n")
             told = True
         time.sleep(0.2)
 
@@ -132,10 +136,8 @@ def _is_left(process: psutil.Process, folder: DataFolder) -> bool:
 
 
 def _signal(process: psutil.Process, number: signal.Signals) -> None:
-    try:
+    with suppress(psutil.NoSuchProcess):
         process.send_signal(number)
-    except psutil.NoSuchProcess:
-        pass
 
 
 def refuse_port_in_use(host: str, port: int) -> None:
@@ -146,7 +148,8 @@ def refuse_port_in_use(host: str, port: int) -> None:
             probe.bind((host, port))
         except OSError as error:
             raise PortInUse(
-                f"Port {port} on {host} cannot be used: {error.strerror}. Stop what listens there, or choose another with --port."
+                f"Port {port} on {host} cannot be used: {error.strerror}. "
+                "Stop what listens there, or choose another with --port."
             ) from error
 
 
@@ -285,7 +288,7 @@ class Supervisor:
     def _web(self) -> list[str]:
         site = self.site
         address = f"[{site.host}]:{site.port}" if ":" in site.host else f"{site.host}:{site.port}"
-        shared_memory = ["--worker-tmp-dir", "/dev/shm"] if os.access("/dev/shm", os.W_OK) else []
+        shared_memory = ["--worker-tmp-dir", str(IN_MEMORY)] if os.access(IN_MEMORY, os.W_OK) else []
         return [
             *(sys.executable, "-m", "gunicorn", "segmentation_site.wsgi:application"),
             *("--bind", address),

@@ -21,7 +21,10 @@ def binary() -> Path:
 
 
 def command(folder: DataFolder) -> list[str]:
-    """The server's command line; it stays in the foreground. An eviction policy other than noeviction silently ate a queue."""
+    """The server's command line; it stays in the foreground.
+
+    An eviction policy other than noeviction silently ate a queue.
+    """
     return [
         str(binary()),
         "--port",
@@ -60,10 +63,13 @@ def process_of(folder: DataFolder) -> psutil.Process | None:
     program = binary()
     for process in psutil.process_iter():
         try:
-            if process.name().startswith("valkey-server") and Path(process.exe()) == program.resolve():
-                # Valkey rewrites its title, so that the folder is told by where the process works.
-                if Path(process.cwd()) == folder.valkey:
-                    return process
+            # Valkey rewrites its title, so that the folder is told by where the process works.
+            if (
+                process.name().startswith("valkey-server")
+                and Path(process.exe()) == program.resolve()
+                and Path(process.cwd()) == folder.valkey
+            ):
+                return process
         except psutil.Error:
             continue
     return None

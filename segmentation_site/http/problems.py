@@ -31,7 +31,10 @@ IN_QUERY = "?"
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One thing that is wrong with a request: where, as a JSON pointer into the body or `?name`, a code and a sentence."""
+    """One thing that is wrong with a request.
+
+    Where, as a JSON pointer into the body or `?name`, a code and a sentence.
+    """
 
     pointer: str
     code: str
@@ -89,7 +92,7 @@ def _told(error: Exception, request: Request) -> Told:
         return 400, "bad_request", "This request could not be read.", {}, {}
     if isinstance(error, OperationalError | InterfaceError):
         return _told_by_database(error)
-    logger.exception("%s %s failed", request.method, request.path)
+    logger.error("%s %s failed", request.method, request.path, exc_info=error)
     got_request_exception.send(sender=None, request=request._request)
     return 500, "internal_error", "Something went wrong that we did not foresee. Tell us the request id.", {}, {}
 

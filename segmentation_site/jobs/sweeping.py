@@ -55,7 +55,7 @@ def _take_back(model: type[Job], swept: Swept) -> None:
         lost = (
             model._default_manager.select_for_update(skip_locked=True, of=("self",))
             .filter(status=JobStatus.RUNNING)
-            .extra(  # only the database's clock decides
+            .extra(  # noqa: S610 - constants; only the database's clock decides
                 where=[LOST],
                 params=[CANCEL_GRACE_SECONDS],
             )
@@ -108,7 +108,7 @@ def _terminate_backend(job: Job) -> None:
 
 
 def _ring_again(model: type[Job], swept: Swept) -> None:
-    unheard = model._default_manager.filter(status=JobStatus.QUEUED).extra(
+    unheard = model._default_manager.filter(status=JobStatus.QUEUED).extra(  # noqa: S610 - a constant
         where=[UNHEARD],
         params=[RING_AGAIN_SECONDS],
     )

@@ -176,7 +176,7 @@ def test_no_order_of_events_loses_a_job_or_carries_it_out_twice(monkeypatch: pyt
     # Backends of this very process would be ended: the machine plays every worker on one connection.
     monkeypatch.setattr(sweeping, "_terminate_backend", lambda job: None)
     monkeypatch.setattr("segmentation_site.jobs.bell.current_app.send_task", lambda *args, **kwargs: None)
-    run_state_machine_as_test(  # type: ignore[no-untyped-call]
+    run_state_machine_as_test(
         Jobs,
         settings=settings(
             max_examples=60, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)

@@ -50,7 +50,8 @@ def test_a_long_tail_is_bent_before_it_is_scaled() -> None:
     incomes = np.random.default_rng(1).lognormal(3, 1, (1000, 1))
     spec = prepared(incomes).specs[0]
     assert spec.transform is Transform.LOG1P
-    assert spec.clip is not None and incomes.min() < spec.clip[0] < spec.clip[1] < incomes.max()
+    assert spec.clip is not None
+    assert incomes.min() < spec.clip[0] < spec.clip[1] < incomes.max()
 
 
 def test_a_long_tail_with_negative_values_is_bent_as_the_library_would() -> None:

@@ -1,4 +1,7 @@
-"""`manage.py demo`: the site with customers and a first published segmentation, so that the first page tells a story."""
+"""`manage.py demo`.
+
+The site with customers and a first published segmentation, so that the first page tells a story.
+"""
 
 import subprocess
 import sys
@@ -56,7 +59,8 @@ class Command(BaseCommand):
             return bool(cursor.fetchone()[0])
 
     def _manage(self, *arguments: str) -> None:
-        done = subprocess.run([sys.executable, "manage.py", *arguments], cwd=ROOT, capture_output=True, text=True)
+        command = [sys.executable, "manage.py", *arguments]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
         if done.returncode:
             raise DataFolderProblem(f"`manage.py {arguments[0]}` failed: {(done.stderr or done.stdout).strip()[-800:]}")
 

@@ -1,6 +1,7 @@
 """`manage.py up`: the site with everything that it needs, until Ctrl-C."""
 
 from argparse import ArgumentParser
+from ipaddress import ip_address
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
@@ -8,6 +9,11 @@ from django.core.management.base import BaseCommand, CommandError
 from segmentation_site.embedded.folder import DataFolderProblem
 from segmentation_site.embedded.keeping_up import keep_up, site_from_settings
 from segmentation_site.embedded.supervising import refuse_port_in_use
+
+
+def address(text: str) -> str:
+    """An IP address, checked. Raises ValueError, which becomes wrong usage."""
+    return str(ip_address(text))
 
 
 class Command(BaseCommand):
@@ -18,7 +24,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--port", type=int, default=8000, help="where to listen (default 8000)")
         parser.add_argument(
-            "--host", default="127.0.0.1", help="on which address (default 127.0.0.1, this machine only)"
+            "--host", type=address, default="127.0.0.1", help="on which address (default 127.0.0.1, this machine only)"
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
