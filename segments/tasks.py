@@ -3,11 +3,13 @@
 from celery import shared_task
 
 from segmentation_site.jobs import leases
-from segments import running
 from segments.models import Run
 
 
 @shared_task(name=Run.task)
 def execute_run(run_id: int) -> None:
     """Carry out one run."""
+    # The heavy libraries come with the first job: a worker that waits is 110 MB lighter without them.
+    from segments import running
+
     leases.carry_out(Run, run_id, running.execute)

@@ -11,7 +11,6 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
-from ipaddress import ip_address
 from pathlib import Path
 from types import FrameType
 
@@ -44,13 +43,21 @@ def site_from_settings(host: str, port: int) -> Site:
     )
 
 
-def keep_up(site: Site, say: Say, *, before_opening: Callable[[], None] = lambda: None) -> int:
+def keep_up(
+    host: str,
+    choose_port: Callable[[], int],
+    say: Say,
+    *,
+    before_opening: Callable[[], None] = lambda: None,
+) -> int:
     """Run the site until SIGINT or SIGTERM; 0 after a clean stop, 1 when it could not go on.
 
-    `before_opening` is called when the database is ready and before the web starts. Raises DataFolderProblem.
+    `choose_port` is asked when nothing that an earlier start left behind holds a port any more; `before_opening` is
+    called when the database is ready and before the web starts. Raises DataFolderProblem.
     """
     told_to_stop = _Stop()
-    with told_to_stop.heard(), holding(site.folder):
+    with told_to_stop.heard(), holding(settings.DATA_FOLDER):
+        site = site_from_settings(host, choose_port())
         supervisor = Supervisor(site)
         try:
             supervisor.start_servers()
@@ -59,8 +66,11 @@ def keep_up(site: Site, say: Say, *, before_opening: Callable[[], None] = lambda
             password = make_first_admin()
             before_opening()
             connection.close()
-            supervisor.start_site()
-            _announce(site, password, told_to_stop, say)
+            supervisor.start("web")
+            # The first page comes a second sooner when the others wait for it.
+            is_open = _answers(site)
+            supervisor.start("worker", "scheduler")
+            _announce(site, password, say, is_open=is_open)
             while not told_to_stop.is_set and supervisor.is_alive():
                 told_to_stop.wait(1)
         except _Stopped:
@@ -145,15 +155,11 @@ def make_first_admin() -> str | None:
     return password
 
 
-def _announce(site: Site, password: str | None, told_to_stop: _Stop, say: Say) -> None:
-    address = ip_address(site.host)
-    asked = "127.0.0.1" if address == ip_address("0.0.0.0") else str(address)  # noqa: S104 - compared, not bound
-    bracketed = f"[{asked}]" if address.version == 6 else asked
-    url = f"http://{'localhost' if address.is_loopback or address.is_unspecified else bracketed}:{site.port}/"
-    if not _answers(f"http://{bracketed}:{site.port}/livez"):
+def _announce(site: Site, password: str | None, say: Say, *, is_open: bool) -> None:
+    if not is_open:
         say(f"The web process does not answer yet; its log is {site.folder.logs / 'web.log'}.")
     say("")
-    say(f"  The site is at  {url}")
+    say(f"  The site is at  {site.url}/")
     if password is not None:
         say(f"  Sign in as      {ADMIN}")
         say(f"  with password   {password}")
@@ -162,11 +168,11 @@ def _announce(site: Site, password: str | None, told_to_stop: _Stop, say: Say) -
     say("")
 
 
-def _answers(url: str) -> bool:
+def _answers(site: Site) -> bool:
     deadline = time.monotonic() + FIRST_PAGE_SECONDS
     while time.monotonic() < deadline:
         try:
-            with urllib.request.urlopen(url, timeout=5):  # noqa: S310 - an address of our own
+            with urllib.request.urlopen(f"{site.url}/livez", timeout=5):  # noqa: S310 - an address of our own
                 return True
         except urllib.error.HTTPError:
             return True

@@ -18,6 +18,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 from xmlrpc.client import ServerProxy
@@ -59,6 +60,14 @@ class Site:
     worker_concurrency: int
     embedded_postgres: bool
     embedded_valkey: bool
+
+    @property
+    def url(self) -> str:
+        """Where this machine reaches it, without a final slash."""
+        address = ip_address(self.host)
+        if address.is_unspecified or address.is_loopback:
+            return f"http://{'127.0.0.1' if address.version == 4 else '[::1]'}:{self.port}"
+        return f"http://{f'[{address}]' if address.version == 6 else address}:{self.port}"
 
     @property
     def programs(self) -> tuple[str, ...]:
@@ -140,8 +149,8 @@ def _signal(process: psutil.Process, number: signal.Signals) -> None:
         process.send_signal(number)
 
 
-def refuse_port_in_use(host: str, port: int) -> None:
-    """Raises PortInUse when somebody listens there."""
+def port_if_free(host: str, port: int) -> int:
+    """The port. Raises PortInUse when somebody listens there."""
     with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -151,16 +160,16 @@ def refuse_port_in_use(host: str, port: int) -> None:
                 f"Port {port} on {host} cannot be used: {error.strerror}. "
                 "Stop what listens there, or choose another with --port."
             ) from error
+    return port
 
 
 def next_free_port(host: str, port: int) -> int:
     """The first free port from `port` on. Raises PortInUse when a hundred are taken."""
     for candidate in range(port, port + 100):
         try:
-            refuse_port_in_use(host, candidate)
+            return port_if_free(host, candidate)
         except PortInUse:
             continue
-        return candidate
     raise PortInUse(f"None of the ports {port} to {port + 99} is free. Choose another with --port.")
 
 
@@ -199,6 +208,8 @@ class Supervisor:
                 env=os.environ | {MARK: str(folder.path)},
                 start_new_session=True,
             )
+        servers.wait_until(self._listens, "The supervisor", folder.logs / "supervisor.out", self._process)
+        self.start(*(name for name in self.site.programs if name in SERVERS))
         if self.site.embedded_postgres:
             servers.wait_until(
                 lambda: postgres.is_ready(folder), "PostgreSQL", folder.logs / "postgres.log", self._process
@@ -206,9 +217,9 @@ class Supervisor:
         if self.site.embedded_valkey:
             servers.wait_until(lambda: valkey.is_ready(folder), "Valkey", folder.logs / "valkey.log", self._process)
 
-    def start_site(self) -> None:
-        """Start web, worker and scheduler."""
-        for name in SITE:
+    def start(self, *names: str) -> None:
+        """Start some of `web`, `worker` and `scheduler`."""
+        for name in names:
             self._call().startProcess(name, False)
 
     def is_alive(self) -> bool:
@@ -228,6 +239,13 @@ class Supervisor:
         # Nothing is left unless supervisord itself was killed.
         end_leftovers(self.site.folder)
         servers.stop(self.site.folder)
+
+    def _listens(self) -> bool:
+        try:
+            self._call().getState()
+        except OSError:
+            return False
+        return True
 
     def _call(self) -> Any:
         return ServerProxy("http://supervisor", SupervisorTransport(None, None, f"unix://{self._socket}")).supervisor
@@ -270,7 +288,8 @@ class Supervisor:
         return [
             f"command={_escaped(shlex.join([*prefix, *command]))}",
             f"directory={_escaped(ROOT if name in SITE else folder.run)}",
-            f"autostart={'true' if name in SERVERS else 'false'}",
+            # supervisord itself starts nothing in its first second; told to, it does so at once.
+            "autostart=false",
             "autorestart=true",
             "startretries=1000000",
             "startsecs=1",

@@ -12,9 +12,10 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import connection
 
 from segmentation_site.embedded.folder import DataFolderProblem
-from segmentation_site.embedded.keeping_up import keep_up, site_from_settings
+from segmentation_site.embedded.keeping_up import keep_up
 from segmentation_site.embedded.supervising import ROOT, next_free_port
 
+HOST = "127.0.0.1"
 SEGMENTATION = "Income and spending"
 
 
@@ -34,14 +35,21 @@ class Command(BaseCommand):
         if not 50 <= options["customers"] <= 1_000_000:
             raise CommandError("--customers must be from 50 to 1,000,000.", returncode=2)
         try:
-            port = next_free_port("127.0.0.1", options["port"])
-            if port != options["port"]:
-                self.say(f"Port {options['port']} is in use; taking {port}.")
-            site = site_from_settings("127.0.0.1", port)
-            code = keep_up(site, self.say, before_opening=lambda: self._bring_data(options["customers"]))
+            code = keep_up(
+                HOST,
+                lambda: self._port(options["port"]),
+                self.say,
+                before_opening=lambda: self._bring_data(options["customers"]),
+            )
         except DataFolderProblem as problem:
             raise CommandError(str(problem)) from problem
         raise SystemExit(code)
+
+    def _port(self, wanted: int) -> int:
+        port = next_free_port(HOST, wanted)
+        if port != wanted:
+            self.say(f"Port {wanted} is in use; taking {port}.")
+        return port
 
     def _bring_data(self, customers: int) -> None:
         """In processes of their own: what imports and fits takes memory that this one need not keep for days."""

@@ -7,8 +7,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from segmentation_site.embedded.folder import DataFolderProblem
-from segmentation_site.embedded.keeping_up import keep_up, site_from_settings
-from segmentation_site.embedded.supervising import refuse_port_in_use
+from segmentation_site.embedded.keeping_up import keep_up
+from segmentation_site.embedded.supervising import port_if_free
 
 
 def address(text: str) -> str:
@@ -29,9 +29,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            refuse_port_in_use(options["host"], options["port"])
-            site = site_from_settings(options["host"], options["port"])
-            raise SystemExit(keep_up(site, self.say))
+            raise SystemExit(keep_up(options["host"], lambda: port_if_free(options["host"], options["port"]), self.say))
         except DataFolderProblem as problem:
             raise CommandError(str(problem)) from problem
 
