@@ -270,7 +270,8 @@ REST_FRAMEWORK = {
     ],
     "DEFAULT_PERMISSION_CLASSES": ["segmentation_site.access.scopes.HasScope"],
     "DEFAULT_RENDERER_CLASSES": ["segmentation_site.http.rendering.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_PARSER_CLASSES": ["segmentation_site.http.parsing.JSONParser"],
+    "DEFAULT_METADATA_CLASS": None,
     "DEFAULT_SCHEMA_CLASS": "segmentation_site.http.schema.ProblemAutoSchema",
     "DEFAULT_VERSIONING_CLASS": None,
     "EXCEPTION_HANDLER": "segmentation_site.http.problems.as_problem",
@@ -292,6 +293,8 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "SORT_OPERATIONS": False,
+    "PREPROCESSING_HOOKS": ["segmentation_site.http.schema.only_described"],
+    "POSTPROCESSING_HOOKS": ["segmentation_site.http.schema.add_shapes"],
 }
 
 # ---- language, time, logs --------------------------------------------------------------------------------------------

@@ -1,5 +1,6 @@
 """What every view of the API has in common."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from rest_framework.exceptions import Throttled
@@ -10,13 +11,24 @@ from rest_framework.views import APIView
 from segmentation_site.access.models import ApiKey
 from segmentation_site.access.scopes import Scope
 from segmentation_site.http.limits import Allowance, count_call
+from segmentation_site.http.parameters import Parameter, read_query
+from segmentation_site.http.problems import InvalidRequest
 
 
 class ApiView(APIView):
-    """A view of the API: it names its scope, counts calls per key and says what is left of them."""
+    """A view of the API: it names its scope and its query parameters; calls are counted per key, with what is left."""
 
     required_scope: ClassVar[Scope | str | dict[str, Scope]]
+    # Method → the query parameters that it takes; every other one is refused.
+    query: ClassVar[Mapping[str, Sequence[Parameter]]] = {}
+    # Their values in this request.
+    asked: dict[str, Any]
     _allowance: Allowance | None = None
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)
+        method = "GET" if request.method == "HEAD" else str(request.method)
+        self.asked = read_query(request.query_params, self.query.get(method, ()))
 
     def check_throttles(self, request: Request) -> None:
         if isinstance(request.auth, ApiKey):
@@ -31,3 +43,14 @@ class ApiView(APIView):
                 response[name] = value
         response["Cache-Control"] = "private, no-cache"
         return response
+
+    def owner_of(self, request: Request) -> str:
+        """Who asks, as something that idempotency keys belong to."""
+        return request.auth.public_id if isinstance(request.auth, ApiKey) else f"user {request.user.pk}"
+
+
+def json_object(request: Request) -> dict[str, Any]:
+    """The body as a JSON object. Raises InvalidRequest for any other kind of JSON."""
+    if not isinstance(request.data, dict):
+        raise InvalidRequest.at("", "not_an_object", "Send a JSON object.")
+    return request.data

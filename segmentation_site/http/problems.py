@@ -41,6 +41,12 @@ class Fault:
     detail: str
 
 
+class NotFound(Problem):
+    code = "not_found"
+    sentence = "There is nothing at this address, or you may not see it."
+    http_status = 404
+
+
 class InvalidRequest(Problem):
     """A request with one or more faults; each is told."""
 
@@ -50,6 +56,11 @@ class InvalidRequest(Problem):
     def __init__(self, faults: Iterable[Fault]) -> None:
         self.faults = tuple(faults)
         super().__init__(summary=" ".join(fault.detail for fault in self.faults))
+
+    @classmethod
+    def at(cls, pointer: str, code: str, detail: str) -> "InvalidRequest":
+        """One with a single fault."""
+        return cls([Fault(pointer, code, detail)])
 
 
 def as_problem(error: Exception, context: Mapping[str, Any]) -> Response:
@@ -83,7 +94,7 @@ def _told(error: Exception, request: Request) -> Told:
     if isinstance(error, exceptions.APIException):
         return _told_by_framework(error)
     if isinstance(error, Http404):
-        return 404, "not_found", "There is nothing at this address, or you may not see it.", {}, {}
+        return _told(NotFound(), request)
     if isinstance(error, PermissionDenied):
         return 403, "permission_denied", str(error) or "You may not do this.", {}, {}
     if isinstance(error, RequestDataTooBig):

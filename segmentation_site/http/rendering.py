@@ -29,3 +29,23 @@ class JSONRenderer(BaseRenderer):
     ) -> bytes:
         """UTF-8 JSON; nothing at all for None."""
         return b"" if data is None else orjson.dumps(data, default=_plain, option=_OPTIONS)
+
+
+class CsvRenderer(BaseRenderer):
+    """Lets a client ask for CSV; the view streams it, and its problems are JSON."""
+
+    media_type = "text/csv"
+    format = "csv"
+
+    def render(
+        self, data: Any, accepted_media_type: str | None = None, renderer_context: Mapping[str, Any] | None = None
+    ) -> bytes:
+        """Nothing but problems are rendered by the framework here."""
+        return JSONRenderer().render(data)
+
+
+class NdjsonRenderer(CsvRenderer):
+    """The same for newline-delimited JSON."""
+
+    media_type = "application/x-ndjson"
+    format = "ndjson"

@@ -49,6 +49,13 @@ class DiskFull(Problem):
     remedy = "Nothing was changed. Make room and start it again."
 
 
+class NotActive(Problem):
+    code = "not_active"
+    sentence = "This has already ended: it is {state}."
+    remedy = "There is nothing to stop."
+    http_status = 409
+
+
 class Unexpected(Problem):
     code = "unexpected"
     sentence = "Something went wrong that we did not foresee ({kind})."

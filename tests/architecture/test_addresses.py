@@ -18,6 +18,7 @@ PUBLIC = {
     "readyz": "asked by load balancers, names at most a server",
     "api-schema": "describes the API, holds no data",
     "api-docs": "describes the API, holds no data",
+    "api-nothing": "says that there is nothing",
 }
 PUBLIC_IN_ADMIN = {"login": "people sign in here", "logout": "signing out needs no right", "jsi18n": "translated words"}
 

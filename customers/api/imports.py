@@ -1,0 +1,221 @@
+"""Imports: a file in, its progress and report out."""
+
+from typing import Any
+
+import orjson
+from django.http import StreamingHttpResponse
+from django.urls import reverse
+from rest_framework.parsers import MultiPartParser
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from customers import reporting, starting
+from customers.models import Import, ImportMode, ImportStatus
+from segmentation_site.access.scopes import Scope
+from segmentation_site.access.views import ApiView
+from segmentation_site.http import paging
+from segmentation_site.http.idempotency import HEADER, idempotent
+from segmentation_site.http.problems import InvalidRequest, NotFound
+from segmentation_site.http.rendering import CsvRenderer
+from segmentation_site.http.schema import (
+    BOOLEAN,
+    INTEGER,
+    MOMENT,
+    NUMBER,
+    TEXT,
+    nullable,
+    one_of,
+    operation,
+    page_of,
+    shape,
+)
+from segmentation_site.http.spreadsheets import csv_lines
+from segmentation_site.jobs.leases import NotActive, request_cancel
+
+FIELDS = ("file", "kind", "mapping", "mode", "dry_run")
+
+IMPORT = shape(
+    "Import",
+    {
+        "id": TEXT,
+        "kind": one_of(Import.Kind.values),
+        "mode": one_of(ImportMode.values),
+        "dry_run": BOOLEAN,
+        "file_name": TEXT,
+        "status": one_of(ImportStatus.values),
+        "phase": TEXT,
+        "progress_done": INTEGER,
+        "progress_total": nullable(INTEGER),
+        "rows": nullable(INTEGER),
+        "created": nullable(INTEGER),
+        "updated": nullable(INTEGER),
+        "unchanged": nullable(INTEGER),
+        "rejected": nullable(INTEGER),
+        "seconds": nullable(NUMBER),
+        "created_at": MOMENT,
+        "finished_at": nullable(MOMENT),
+        "error": nullable(shape("JobError", {"code": TEXT, "detail": TEXT})),
+    },
+)
+UPLOAD = {
+    "multipart/form-data": {
+        "type": "object",
+        "properties": {
+            "file": {"type": "string", "format": "binary", "description": "A CSV file with a header."},
+            "kind": one_of([Import.Kind.CUSTOMERS.value]),
+            "mode": one_of(ImportMode.values),
+            "dry_run": one_of(["true", "false"]),
+            "mapping": {
+                "type": "string",
+                "description": 'A JSON object from header to attribute, such as {"Annual Income (k$)": '
+                '"annual_income"}, for headers that are not recognised; an empty text leaves a column out.',
+            },
+        },
+        "required": ["file"],
+    }
+}
+
+
+def as_json(one: Import) -> dict[str, Any]:
+    """An import as the interface has it."""
+    return {
+        "id": one.public_id,
+        "kind": one.kind,
+        "mode": one.mode,
+        "dry_run": one.is_dry_run,
+        "file_name": one.file_name,
+        "status": one.status,
+        "phase": one.phase,
+        "progress_done": one.progress_done,
+        "progress_total": one.progress_total,
+        "rows": one.rows,
+        "created": one.created,
+        "updated": one.updated,
+        "unchanged": one.unchanged,
+        "rejected": one.rejected,
+        "seconds": round(one.elapsed.total_seconds(), 3) if one.elapsed else None,
+        "created_at": one.created_at,
+        "finished_at": one.finished_at,
+        "error": one.error,
+    }
+
+
+def _find(public_id: str) -> Import:
+    one = Import.objects.filter(public_id=public_id).first()
+    if one is None:
+        raise NotFound()
+    return one
+
+
+class Imports(ApiView):
+    """The imports that were started, and the start of another one."""
+
+    required_scope = Scope.IMPORTS_WRITE
+    query = {"GET": paging.PAGING}
+    parser_classes = (MultiPartParser,)
+
+    @operation("Imports, the newest first", page_of(IMPORT))
+    def get(self, request: Request) -> Response:
+        found, after = paging.newest_first(reporting.history(), paging.asked(request, self.asked))
+        return Response(paging.answer(request, paging.Page([as_json(one) for one in found], after)))
+
+    @operation(
+        "Import a file",
+        IMPORT,
+        status=202,
+        body=UPLOAD,
+        headers=[HEADER],
+        refuses=[409, 422],
+        description="The file is checked for being a table at once, its rows by a worker: poll the address in "
+        "`Location` until `status` is `done`, `failed` or `cancelled`.",
+    )
+    @idempotent
+    def post(self, request: Request) -> Response:
+        one = starting.start_import(
+            _file(request),
+            by=request.user if request.user.is_authenticated else None,
+            kind=request.data.get("kind", Import.Kind.CUSTOMERS.value),
+            mapping=_mapping(request.data.get("mapping", "{}")),
+            mode=request.data.get("mode", ImportMode.UPSERT.value),
+            is_dry_run=_truth(request.data.get("dry_run", "false")),
+        )
+        location = request.build_absolute_uri(reverse("api-import", args=[one.public_id]))
+        return Response(as_json(one), status=202, headers={"Location": location})
+
+
+def _file(request: Request) -> Any:
+    for name in request.data:
+        if name not in FIELDS:
+            raise InvalidRequest.at(
+                f"/{name}", "unknown_field", f"There is no field {name!r} here. Known: {', '.join(FIELDS)}."
+            )
+    file = request.FILES.get("file")
+    if file is None:
+        raise InvalidRequest.at("/file", "required", "Send the file as the form's field `file`.")
+    return file
+
+
+def _mapping(text: Any) -> dict[str, str]:
+    try:
+        mapping = orjson.loads(text)
+    except (orjson.JSONDecodeError, TypeError):
+        mapping = None
+    if not isinstance(mapping, dict) or not all(isinstance(target, str) for target in mapping.values()):
+        raise InvalidRequest.at("/mapping", "invalid", "Send a JSON object from header to attribute.")
+    return mapping
+
+
+def _truth(text: Any) -> bool:
+    if text not in ("true", "false"):
+        raise InvalidRequest.at("/dry_run", "invalid", "Send true or false.")
+    return bool(text == "true")
+
+
+class ImportOne(ApiView):
+    """One import."""
+
+    required_scope = Scope.IMPORTS_WRITE
+
+    @operation("One import with its progress and counts", IMPORT)
+    def get(self, request: Request, public_id: str) -> Response:
+        return Response(as_json(_find(public_id)))
+
+
+class ImportRejects(ApiView):
+    """The rows that were not saved."""
+
+    required_scope = Scope.IMPORTS_WRITE
+    renderer_classes = (CsvRenderer,)
+
+    @operation(
+        "The rejected rows with their lines and reasons",
+        media={"text/csv": TEXT},
+        description="The rows as they were in the file, so that they can be mended and imported again.",
+    )
+    def get(self, request: Request, public_id: str) -> StreamingHttpResponse:
+        one = _find(public_id)
+        return StreamingHttpResponse(
+            csv_lines(reporting.rejects(one)),
+            content_type="text/csv; charset=utf-8",
+            headers={"Content-Disposition": f'attachment; filename="rejected-rows-{one.public_id}.csv"'},
+        )
+
+
+class ImportCancel(ApiView):
+    """An end before the end."""
+
+    required_scope = Scope.IMPORTS_WRITE
+
+    @operation(
+        "Stop an import",
+        IMPORT,
+        status=202,
+        refuses=[409],
+        description="One that waits is cancelled at once, one that works at its next check; nothing half done is kept.",
+    )
+    def post(self, request: Request, public_id: str) -> Response:
+        one = _find(public_id)
+        if not (starting.discard(one) or request_cancel(one)):
+            raise NotActive(state=one.get_status_display().lower())
+        one.refresh_from_db()
+        return Response(as_json(one), status=202)
