@@ -12,9 +12,14 @@ import numpy as np
 import numpy.typing as npt
 from psycopg import sql
 
+from customers import attributes
 from customers.attributes import feature_labels
+from customers.files.schema import Column, Kind
 from customers.models import Customer
 from segmentation_site.database.copying import read_arrays
+from segmentation_site.http.spreadsheets import FORMULA_PATTERN, NUMBER_PATTERN
+
+_TEXTS = (Kind.TEXT, Kind.EMAIL, Kind.CATEGORY)
 
 # What is in flight at once: 12 bytes a value on the way, far below PostgreSQL's limit of 1 GB for an array.
 CUSTOMERS_AT_ONCE = 1_000_000
@@ -74,3 +79,47 @@ def _read_after(keys: Sequence[str], after: int) -> tuple[npt.NDArray[np.int64],
     )
     ids, *values = read_arrays(statement, [after, CUSTOMERS_AT_ONCE], ["i8", *(["f8"] * len(keys))])
     return ids, np.column_stack(values)
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """Customers in somebody else's statement.
+
+    external_id, values   columns to select, each under its key; `values` is a list that may be empty
+    join                  gives them the name `customer`
+    """
+
+    external_id: sql.Composed
+    values: list[sql.Composed]
+    join: sql.Composed
+
+
+def joined(customer_id: sql.Composable, keys: Sequence[str] = (), *, for_spreadsheets: bool = False) -> Joined:
+    """The customers whose primary key is `customer_id`, with their external id and the values of `keys`.
+
+    For spreadsheets no text begins as a formula would. Raises KeyError for a key that is no column.
+    """
+    known = {column.key: column for column in attributes.columns()}
+    external_id, *values = [
+        sql.SQL("{} AS {}").format(
+            _harmless(column) if for_spreadsheets and column.kind in _TEXTS else _of_customer(column),
+            sql.Identifier(column.key),
+        )
+        for column in [known[key] for key in ("external_id", *keys)]
+    ]
+    join = sql.SQL("JOIN {} AS customer ON customer.id = {}").format(
+        sql.Identifier(Customer._meta.db_table), customer_id
+    )
+    return Joined(external_id, values, join)
+
+
+def _of_customer(column: Column) -> sql.Composed:
+    return sql.SQL("customer.{}").format(sql.Identifier(column.key))
+
+
+def _harmless(column: Column) -> sql.Composed:
+    """The same rule as segmentation_site.http.spreadsheets has, in SQL."""
+    value = _of_customer(column)
+    return sql.SQL("CASE WHEN {0} ~ {1} AND {0} !~ {2} THEN {3} || {0} ELSE {0} END").format(
+        value, sql.Literal(FORMULA_PATTERN), sql.Literal(NUMBER_PATTERN), sql.Literal("'")
+    )

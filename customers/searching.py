@@ -1,7 +1,7 @@
 """Finding customers for people: search, filters, sorting, a page at a time."""
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import ValidationError
@@ -82,6 +82,36 @@ def find(wanted: Wanted, *, among: QuerySet[Any] | None = None, size: int = PAGE
 def get(pk: int) -> Customer | None:
     """One customer with the import that brought it."""
     return Customer.objects.select_related("source_import").filter(pk=pk).first()
+
+
+def changed(
+    *,
+    after: int,
+    size: int,
+    since: datetime | None = None,
+    is_contactable: bool | None = None,
+    among: QuerySet[Any] | None = None,
+) -> list[dict[str, Any]]:
+    """The first `size` customers whose change sequence is beyond `after`, ascending, as rows of plain values."""
+    found = Customer.objects.filter(change_sequence__gt=after)
+    if since is not None:
+        found = found.filter(updated_at__gte=since)
+    if is_contactable is not None:
+        agreed = Q(consent=Consent.GRANTED)
+        found = found.filter(agreed if is_contactable else ~agreed)
+    if among is not None:
+        found = found.filter(pk__in=among)
+    return list(found.order_by("change_sequence").values(*_plain_columns())[:size])
+
+
+def known(external_id: str) -> tuple[int, dict[str, Any]] | None:
+    """One customer's primary key and plain values, by the owner's own key."""
+    row = Customer.objects.filter(external_id=external_id).values("pk", *_plain_columns()).first()
+    return (row.pop("pk"), row) if row else None
+
+
+def _plain_columns() -> tuple[str, ...]:
+    return (*(column.key for column in attributes.columns()), "change_sequence", "created_at", "updated_at")
 
 
 def values(customer: Customer) -> dict[str, Any]:

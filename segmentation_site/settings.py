@@ -164,12 +164,13 @@ _database: dict[str, Any] = env.db_url_config(_database_url or DATA_FOLDER.datab
 _database["ENGINE"] = "django.db.backends.postgresql"
 _database.setdefault("OPTIONS", {})
 _database["OPTIONS"] |= {"application_name": f"segmentation-{PROCESS}", "connect_timeout": 5}
+# No page or API request may hold the database longer than this; jobs set their own limits.
+WEB_STATEMENT_TIMEOUT_SECONDS = 20
 if PROCESS == "web":
+    _database["OPTIONS"]["options"] = f"-c statement_timeout={WEB_STATEMENT_TIMEOUT_SECONDS}s"
     _database["OPTIONS"]["pool"] = {"min_size": 1, "max_size": WEB_THREADS + 1, "timeout": 5}
 DATABASES = {"default": _database}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
-# No page or API request may hold the database longer than this; jobs set their own limits.
-WEB_STATEMENT_TIMEOUT_SECONDS = 20
 
 # ---- broker ----------------------------------------------------------------------------------------------------------
 

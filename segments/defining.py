@@ -124,7 +124,12 @@ def delete_segmentation(segmentation: Segmentation) -> None:
 
 
 def edit_segment(
-    segment: Segment, *, name: str | None = None, description: str | None = None, action: str | None = None
+    segment: Segment,
+    *,
+    name: str | None = None,
+    colour: int | None = None,
+    description: str | None = None,
+    action: str | None = None,
 ) -> Segment:
     """Name a segment, note something about it, or say what to do with it; bound to its id, so refits keep it.
 
@@ -140,7 +145,9 @@ def edit_segment(
         segment.description = _text(description, LONGEST_TEXT, "/description")
     if action is not None:
         segment.action = _text(action, LONGEST_ACTION, "/action")
-    segment.save(update_fields=["name", "is_name_suggested", "description", "action"])
+    if colour is not None:
+        segment.colour = colour
+    segment.save(update_fields=["name", "is_name_suggested", "description", "action", "colour"])
     return segment
 
 

@@ -14,14 +14,13 @@ from customers.columns import Columns
 from segmentation_site.jobs.leases import Lease
 from segmentation_site.jobs.problems import Problem
 from segments import publishing, reading, storing
+from segments.charts import PALETTE
 from segments.kmeans import choosing, fitting, matching, measuring, preparing, profiling
 from segments.kmeans.model import Model, ModelMismatch, ModelSegment
 from segments.kmeans.naming import suggest_names
 from segments.kmeans.shapes import Choice, Definition, Fit, FloatVector, Measured, Prepared, Profile
 from segments.models import Candidate, Run, Segment
 
-# Colours and point shapes of segments.charts; a segmentation with more segments than that uses them again.
-PALETTE = 10
 FAR_PERCENTILE = 99
 
 

@@ -134,10 +134,10 @@ class Imports(ApiView):
         one = starting.start_import(
             _file(request),
             by=request.user if request.user.is_authenticated else None,
-            kind=request.data.get("kind", Import.Kind.CUSTOMERS.value),
-            mapping=_mapping(request.data.get("mapping", "{}")),
-            mode=request.data.get("mode", ImportMode.UPSERT.value),
-            is_dry_run=_truth(request.data.get("dry_run", "false")),
+            kind=request.POST.get("kind", Import.Kind.CUSTOMERS.value),
+            mapping=_mapping(request.POST.get("mapping", "{}")),
+            mode=request.POST.get("mode", ImportMode.UPSERT.value),
+            is_dry_run=_truth(request.POST.get("dry_run", "false")),
         )
         location = request.build_absolute_uri(reverse("api-import", args=[one.public_id]))
         return Response(as_json(one), status=202, headers={"Location": location})

@@ -2,22 +2,21 @@
 
 import csv
 import io
+import re
 from collections.abc import Iterable, Iterator
 
-# A spreadsheet takes a cell that begins with one of these for a formula, and would carry it out.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+# A spreadsheet takes a cell that begins with one of these for a formula, and would carry it out; a number is none.
+# Both patterns are within what Python's and PostgreSQL's regular expressions have in common.
+FORMULA_PATTERN = "^[=+@\t\r-]"
+NUMBER_PATTERN = r"^[+-]?[0-9]+([.][0-9]+)?([eE][+-]?[0-9]+)?$"
 LINES_AT_ONCE = 500
+
+_FORMULA, _NUMBER = re.compile(FORMULA_PATTERN), re.compile(NUMBER_PATTERN)
 
 
 def harmless(cell: str) -> str:
     """The cell as it is, or behind an apostrophe where a spreadsheet would carry it out; numbers stay numbers."""
-    if not cell.startswith(_FORMULA):
-        return cell
-    try:
-        float(cell)
-    except ValueError:
-        return f"'{cell}"
-    return cell
+    return f"'{cell}" if _FORMULA.match(cell) and not _NUMBER.match(cell) else cell
 
 
 def csv_lines(rows: Iterable[Iterable[str]]) -> Iterator[bytes]:

@@ -14,7 +14,6 @@ from segments.browsing import words
 from segments.browsing.segments import profiles, read_profile
 from segments.kmeans.explaining import FitWord, explain, fit_word
 from segments.kmeans.model import Model, apply_specs
-from segments.kmeans.shapes import Profile
 from segments.models import Assignment, Run, Segment, Segmentation
 
 NOT_IN_RUN = gettext_lazy(
@@ -26,18 +25,31 @@ NOT_IN_RUN = gettext_lazy(
 class Reason:
     """One feature's part in it.
 
-    value, typical, elsewhere   its own value, and what is typical of its segment and of the runner-up, with units
-    gap                         positive speaks for the own segment, negative for the runner-up
-    percent                     the gap against the largest one, 0 to 100, for drawing
+    number, own, other   its own value, and what is typical of its segment and of the runner-up, in `unit`
+    gap                  positive speaks for the own segment, negative for the runner-up
+    percent              the gap against the largest one, 0 to 100, for drawing
     """
 
     name: str
     label: str
-    value: str
-    typical: str
-    elsewhere: str
+    unit: str
+    number: float | None
+    own: float | None
+    other: float | None
     gap: float
     percent: float
+
+    @property
+    def value(self) -> str:
+        return words.in_units(self.number, self.unit)
+
+    @property
+    def typical(self) -> str:
+        return words.in_units(self.own, self.unit)
+
+    @property
+    def elsewhere(self) -> str:
+        return words.in_units(self.other, self.unit)
 
     @property
     def speaks_for(self) -> bool:
@@ -56,6 +68,7 @@ class Explanation:
     fit: FitWord | None = None
     distance: float | None = None
     joined_at: datetime | None = None
+    before: Segment | None = None
     reasons: tuple[Reason, ...] = ()
 
     @property
@@ -106,7 +119,7 @@ def _explain(
         return Explanation(segmentation, run)
     segments = Segment.objects.in_bulk([assignment.segment_id, assignment.runner_up_id or assignment.segment_id])
     own, runner_up = segments[assignment.segment_id], segments.get(assignment.runner_up_id or 0)
-    joined = Run.objects.filter(pk=assignment.joined_run_id).values_list("published_at", flat=True).first()
+    joined = Run.objects.filter(pk=assignment.joined_run_id).only("published_at", "baseline_id").first()
     return Explanation(
         segmentation=segmentation,
         run=run,
@@ -114,9 +127,16 @@ def _explain(
         runner_up=runner_up,
         fit=fit_word(assignment.distance, assignment.runner_up_distance),
         distance=assignment.distance,
-        joined_at=joined,
+        joined_at=joined.published_at if joined else None,
+        before=_segment_in(joined.baseline_id, pk) if joined else None,
         reasons=_reasons(run, own, runner_up, values, labels) if runner_up else (),
     )
+
+
+def _segment_in(run_id: int | None, pk: int) -> Segment | None:
+    """Where this customer was in a run; None when it was not in it, or when that run's assignments are gone."""
+    there = Assignment.objects.filter(run_id=run_id or 0, customer_id=pk).first()
+    return Segment.objects.filter(pk=there.segment_id).first() if there else None
 
 
 def _reasons(
@@ -139,16 +159,13 @@ def _reasons(
         Reason(
             name=name,
             label=labels[name].label,
-            value=words.in_units(values.get(name), labels[name].unit),
-            typical=_typical(typical[own.pk], name, labels[name].unit),
-            elsewhere=_typical(typical[runner_up.pk], name, labels[name].unit),
+            unit=labels[name].unit,
+            number=values.get(name),
+            own=typical[own.pk].centroid.get(name),
+            other=typical[runner_up.pk].centroid.get(name),
             gap=float(gap),
             percent=100 * abs(float(gap)) / largest,
         )
         for name, gap in zip(names, gaps, strict=True)
     ]
     return tuple(sorted(reasons, key=lambda reason: -abs(reason.gap)))
-
-
-def _typical(profile: Profile, name: str, unit: str) -> str:
-    return words.in_units(profile.centroid.get(name), unit)

@@ -202,10 +202,15 @@ def groups(*, query: str = "", slug: str = "", sort: str = "size") -> list[Group
     return [Group(one, in_use[one.pk]) for one in segmentations if in_use[one.pk]]
 
 
-def portrait(segment: Segment) -> Portrait | None:
+def row_of(segment: Segment) -> SegmentProfile | None:
     """The segment in the published run, or in the last run that had it; None when no run kept its profile."""
     rows = SegmentProfile.objects.filter(segment=segment).select_related("run__segmentation")
-    row = rows.filter(run=segment.segmentation.published_run_id).first() or rows.order_by("-run_id").first()
+    return rows.filter(run=segment.segmentation.published_run_id).first() or rows.order_by("-run_id").first()
+
+
+def portrait(segment: Segment) -> Portrait | None:
+    """All that the page of a segment shows but its members; None when no run kept its profile."""
+    row = row_of(segment)
     if row is None:
         return None
     labels = known_labels()

@@ -6,6 +6,6 @@ Colours are names of CSS variables, so that a chart follows the theme; a segment
 from segments.charts.candidates import elbow, separation
 from segments.charts.customers import scatter
 from segments.charts.differences import boxes, profile_bars, quality
-from segments.charts.drawing import SHAPES, Chart, Series
+from segments.charts.drawing import PALETTE, SHAPES, Chart, Series
 
-__all__ = ["SHAPES", "Chart", "Series", "boxes", "elbow", "profile_bars", "quality", "scatter", "separation"]
+__all__ = ["PALETTE", "SHAPES", "Chart", "Series", "boxes", "elbow", "profile_bars", "quality", "scatter", "separation"]

@@ -18,6 +18,8 @@ SHAPES: tuple[tuple[str, int], ...] = (
     ("triangle", 90),
     ("crossRot", 0),
 )
+# A segmentation with more segments than that uses them again.
+PALETTE = len(SHAPES)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,248 @@
+"""Rows as the JSON that the API answers with, each with its shape in the API's description."""
+
+from typing import Any
+
+from segmentation_site.http.schema import (
+    BOOLEAN,
+    INTEGER,
+    MOMENT,
+    NUMBER,
+    TEXT,
+    Schema,
+    list_of,
+    nullable,
+    one_of,
+    shape,
+)
+from segments.browsing.segments import Card, cards, read_profile
+from segments.kmeans.explaining import FitWord
+from segments.kmeans.shapes import FeatureProfile, Scaling, Transform, Verdict
+from segments.models import Run, Segment, Segmentation, SegmentProfile
+from segments.models.run import RunState
+
+# Any names, each with a number.
+_NUMBERS: Schema = {"type": "object", "additionalProperties": NUMBER}
+
+DEFINITION = shape(
+    "Definition",
+    {
+        "features": list_of(
+            shape(
+                "FeatureChoice",
+                {
+                    "name": TEXT,
+                    "transform": one_of([one.value for one in Transform]),
+                    "weight": NUMBER,
+                },
+                optional=["transform", "weight"],
+            )
+        ),
+        "scaling": one_of([one.value for one in Scaling]),
+        "k": {"oneOf": [INTEGER, one_of(["auto"])]},
+        "k_range": list_of(INTEGER),
+        "seed": INTEGER,
+    },
+    optional=["scaling", "k", "k_range", "seed"],
+)
+SEGMENTATION = shape(
+    "Segmentation",
+    {
+        "slug": TEXT,
+        "name": TEXT,
+        "description": TEXT,
+        "definition": DEFINITION,
+        "published_run": nullable(TEXT),
+        "published_at": nullable(MOMENT),
+        "created_at": MOMENT,
+        "updated_at": MOMENT,
+    },
+)
+
+
+def of_segmentation(segmentation: Segmentation) -> dict[str, Any]:
+    """A segmentation with its definition and the run that readers see."""
+    published = segmentation.published_run
+    return {
+        "slug": segmentation.slug,
+        "name": segmentation.name,
+        "description": segmentation.description,
+        "definition": segmentation.definition,
+        "published_run": published and published.public_id,
+        "published_at": published and published.published_at,
+        "created_at": segmentation.created_at,
+        "updated_at": segmentation.updated_at,
+    }
+
+
+_RUN: dict[str, Schema] = {
+    "id": TEXT,
+    "segmentation": TEXT,
+    "status": one_of(RunState.values),
+    "phase": TEXT,
+    "progress_done": INTEGER,
+    "progress_total": nullable(INTEGER),
+    "publish": BOOLEAN,
+    "seed": INTEGER,
+    "k": nullable(INTEGER),
+    "customers": nullable(INTEGER),
+    "inertia": nullable(NUMBER),
+    "silhouette": nullable(NUMBER),
+    "verdict": nullable(one_of([one.value for one in Verdict])),
+    "reason": TEXT,
+    "warnings": list_of(TEXT),
+    "seconds": nullable(NUMBER),
+    "created_at": MOMENT,
+    "started_at": nullable(MOMENT),
+    "finished_at": nullable(MOMENT),
+    "published_at": nullable(MOMENT),
+    "error": nullable({"$ref": "#/components/schemas/JobError"}),
+}
+BRIEF_RUN = shape("BriefRun", _RUN)
+_MEASURES = ("inertia", "silhouette", "davies_bouldin", "calinski_harabasz", "stability", "smallest_share")
+RUN = shape(
+    "Run",
+    _RUN
+    | {
+        "definition": DEFINITION,
+        "candidates": list_of(
+            shape(
+                "Candidate",
+                {"k": INTEGER}
+                | {name: nullable(NUMBER) for name in _MEASURES}
+                | {"is_eligible": nullable(BOOLEAN), "seconds": NUMBER},
+            )
+        ),
+        "segments": list_of(
+            shape("RunSegment", {"id": TEXT, "name": TEXT, "size": INTEGER, "share": NUMBER, "centroid": _NUMBERS})
+        ),
+    },
+)
+
+
+def of_run_in_brief(run: Run) -> dict[str, Any]:
+    """A run as lists show it: how far it is, what it found, what went wrong."""
+    return {
+        "id": run.public_id,
+        "segmentation": run.segmentation.slug,
+        "status": run.state.value,
+        "phase": run.phase,
+        "progress_done": run.progress_done,
+        "progress_total": run.progress_total,
+        "publish": run.publish_when_done,
+        "seed": run.seed,
+        "k": run.k,
+        "customers": run.customers,
+        "inertia": run.inertia,
+        "silhouette": run.silhouette,
+        "verdict": run.verdict or None,
+        "reason": run.reason,
+        "warnings": run.warnings,
+        "seconds": round(run.elapsed.total_seconds(), 3) if run.elapsed else None,
+        "created_at": run.created_at,
+        "started_at": run.started_at,
+        "finished_at": run.finished_at,
+        "published_at": run.published_at,
+        "error": run.error,
+    }
+
+
+def of_run(run: Run) -> dict[str, Any]:
+    """A run with its definition, every number of segments that it has tried so far, and the segments that it found."""
+    candidates = run.candidates.order_by("k").values("k", *_MEASURES, "is_eligible", "seconds")
+    return of_run_in_brief(run) | {
+        "definition": run.definition,
+        "candidates": list(candidates),
+        "segments": [_of_card(card) for card in cards(run)],
+    }
+
+
+def _of_card(card: Card) -> dict[str, Any]:
+    return {
+        "id": card.public_id,
+        "name": card.name,
+        "size": card.size,
+        "share": card.share,
+        "centroid": card.profile.centroid,
+    }
+
+
+MODEL = shape(
+    "Model",
+    {
+        "schema": INTEGER,
+        "algorithm": one_of(["kmeans"]),
+        "k": INTEGER,
+        "features": list_of({"type": "object"}),
+        "categories": list_of({"type": "object"}),
+        "segments": list_of({"type": "object"}),
+        "fit": {"type": "object"},
+        "reference": {"type": "object"},
+    },
+)
+
+_STATISTICS = ("mean", "sd", "minimum", "q1", "median", "q3", "maximum")
+SEGMENT = shape(
+    "Segment",
+    {
+        "id": TEXT,
+        "segmentation": TEXT,
+        "name": TEXT,
+        "colour": INTEGER,
+        "description": TEXT,
+        "action": TEXT,
+        "is_in_use": BOOLEAN,
+        "run_id": nullable(TEXT),
+        "size": nullable(INTEGER),
+        "share": nullable(NUMBER),
+        "silhouette": nullable(NUMBER),
+        "stability": nullable(NUMBER),
+        "centroid": nullable(_NUMBERS),
+        "profile": nullable(
+            {
+                "type": "object",
+                "additionalProperties": shape(
+                    "FeatureProfile",
+                    {"count": INTEGER, "missing": INTEGER}
+                    | {name: nullable(NUMBER) for name in _STATISTICS}
+                    | {"z": NUMBER, "eta_squared": NUMBER, "bins": list_of(INTEGER), "edges": list_of(NUMBER)},
+                ),
+            }
+        ),
+    },
+)
+
+
+def of_segment(segment: Segment, row: SegmentProfile | None) -> dict[str, Any]:
+    """A segment, and what it looks like in the run of `row`, in the features' own units."""
+    profile = read_profile(row) if row else None
+    return {
+        "id": segment.public_id,
+        "segmentation": segment.segmentation.slug,
+        "name": segment.name,
+        "colour": segment.colour,
+        "description": segment.description,
+        "action": segment.action,
+        "is_in_use": row is not None and row.run_id == segment.segmentation.published_run_id,
+        "run_id": row and row.run.public_id,
+        "size": row and row.size,
+        "share": row and row.share,
+        "silhouette": profile and profile.silhouette,
+        "stability": profile and profile.stability,
+        "centroid": profile and profile.centroid,
+        "profile": profile and {feature.name: _of_feature(feature) for feature in profile.features},
+    }
+
+
+def _of_feature(feature: FeatureProfile) -> dict[str, Any]:
+    return {
+        "count": feature.count,
+        "missing": feature.missing,
+        **{name: getattr(feature, name) for name in _STATISTICS},
+        "z": feature.z,
+        "eta_squared": feature.eta_squared,
+        "bins": feature.bins,
+        "edges": feature.edges,
+    }
+
+
+FIT = one_of([one.value for one in FitWord])

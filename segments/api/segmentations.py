@@ -1,0 +1,109 @@
+"""Segmentations: how customers are divided, and by what."""
+
+from typing import Any
+
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.reverse import reverse
+
+from segmentation_site.access.scopes import Scope
+from segmentation_site.access.views import ApiView
+from segmentation_site.http import paging
+from segmentation_site.http.schema import TEXT, operation, page_of, shape
+from segments import defining
+from segments.api import answers
+from segments.api.requests import OBJECT, asked_by, find, read_body
+from segments.api.requests import TEXT as SOME_TEXT
+from segments.kmeans.shapes import Definition
+from segments.models import Segmentation
+
+FIELDS = {"name": SOME_TEXT, "description": SOME_TEXT, "definition": OBJECT}
+_FIELDS_IN_WORDS = {"name": TEXT, "description": TEXT, "definition": answers.DEFINITION}
+SCOPES = {
+    "GET": Scope.SEGMENTS_READ,
+    "POST": Scope.SEGMENTATIONS_WRITE,
+    "PATCH": Scope.SEGMENTATIONS_WRITE,
+    "DELETE": Scope.SEGMENTATIONS_WRITE,
+}
+
+
+def find_segmentation(slug: str) -> Segmentation:
+    """The segmentation of that slug. Raises NotFound."""
+    return find(Segmentation.objects.select_related("published_run"), slug=slug)
+
+
+def _read_definition(value: dict[str, Any]) -> Definition:
+    try:
+        return defining.read_definition(value)
+    except defining.InvalidDefinition as problem:
+        # Its pointer is into the definition, which is a field of the body here.
+        raise defining.InvalidDefinition(pointer=f"/definition{problem.pointer}", **problem.facts) from problem
+
+
+class Segmentations(ApiView):
+    """All segmentations, and a new one."""
+
+    required_scope = SCOPES
+    query = {"GET": paging.PAGING}
+
+    @operation("Segmentations, the newest first", page_of(answers.SEGMENTATION))
+    def get(self, request: Request) -> Response:
+        found = Segmentation.objects.select_related("published_run").defer("published_run__model")
+        rows, after = paging.newest_first(found, paging.asked(request, self.asked))
+        return Response(paging.answer(request, paging.Page([answers.of_segmentation(one) for one in rows], after)))
+
+    @operation(
+        "Define a segmentation",
+        answers.SEGMENTATION,
+        status=201,
+        body=shape("NewSegmentation", _FIELDS_IN_WORDS, optional=["description"]),
+        refuses=[409],
+        description="A feature may be given as its name alone. Nobody is divided before a run is started and published.",
+    )
+    def post(self, request: Request) -> Response:
+        body = read_body(request, FIELDS, required=["name", "definition"])
+        segmentation = defining.create_segmentation(
+            name=body["name"],
+            definition=_read_definition(body["definition"]),
+            description=body.get("description", ""),
+            by=asked_by(request),
+        )
+        # The database gives some of its values.
+        segmentation.refresh_from_db()
+        location = reverse("api-segmentation", args=[segmentation.slug], request=request)
+        return Response(answers.of_segmentation(segmentation), status=201, headers={"Location": location})
+
+
+class SegmentationOne(ApiView):
+    """One segmentation."""
+
+    required_scope = SCOPES
+
+    @operation("One segmentation", answers.SEGMENTATION)
+    def get(self, request: Request, slug: str) -> Response:
+        return Response(answers.of_segmentation(find_segmentation(slug)))
+
+    @operation(
+        "Change a segmentation",
+        answers.SEGMENTATION,
+        body=shape("SegmentationChange", _FIELDS_IN_WORDS, optional=list(_FIELDS_IN_WORDS)),
+        refuses=[409],
+        description="What is not given stays, also inside `definition`. Runs that were started keep the definition that "
+        "they were started with; the slug stays.",
+    )
+    def patch(self, request: Request, slug: str) -> Response:
+        segmentation = find_segmentation(slug)
+        body = read_body(request, FIELDS)
+        if "definition" in body:
+            body["definition"] = _read_definition(segmentation.definition | body["definition"])
+        return Response(answers.of_segmentation(defining.change_segmentation(segmentation, **body)))
+
+    @operation(
+        "Delete a segmentation",
+        status=204,
+        refuses=[409],
+        description="With its runs, its segments and who was in them. 409 while a run of it is under way.",
+    )
+    def delete(self, request: Request, slug: str) -> Response:
+        defining.delete_segmentation(find_segmentation(slug))
+        return Response(status=204)
