@@ -1,9 +1,12 @@
 """Imports: a file in, its progress and report out."""
 
-from typing import Any
+from typing import Any, cast
 
 import orjson
-from django.http import StreamingHttpResponse
+from django.conf import settings
+from django.core.files.uploadedfile import UploadedFile
+from django.http import QueryDict, StreamingHttpResponse
+from django.template.defaultfilters import filesizeformat
 from django.urls import reverse
 from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
@@ -14,8 +17,9 @@ from customers.models import Import, ImportMode, ImportStatus
 from segmentation_site.access.scopes import Scope
 from segmentation_site.access.views import ApiView
 from segmentation_site.http import paging
+from segmentation_site.http.finding import find
 from segmentation_site.http.idempotency import HEADER, idempotent
-from segmentation_site.http.problems import InvalidRequest, NotFound
+from segmentation_site.http.problems import Fault, InvalidRequest, escaped
 from segmentation_site.http.rendering import CsvRenderer
 from segmentation_site.http.schema import (
     BOOLEAN,
@@ -32,12 +36,16 @@ from segmentation_site.http.schema import (
 from segmentation_site.http.spreadsheets import csv_lines
 from segmentation_site.jobs.leases import NotActive, request_cancel
 
-FIELDS = ("file", "kind", "mapping", "mode", "dry_run")
+FILE = "file"
+FIELDS = {"kind": Import.Kind.CUSTOMERS.value, "mapping": "{}", "mode": ImportMode.UPSERT.value, "dry_run": "false"}
+# What a form adds to its file: boundaries, headers, the other fields.
+FORM_BYTES = 1024 * 1024
 
 IMPORT = shape(
     "Import",
     {
         "id": TEXT,
+        "import": TEXT,
         "kind": one_of(Import.Kind.values),
         "mode": one_of(ImportMode.values),
         "dry_run": BOOLEAN,
@@ -80,6 +88,8 @@ def as_json(one: Import) -> dict[str, Any]:
     """An import as the interface has it."""
     return {
         "id": one.public_id,
+        # Under the name that it has in the command's report as well.
+        "import": one.public_id,
         "kind": one.kind,
         "mode": one.mode,
         "dry_run": one.is_dry_run,
@@ -100,19 +110,19 @@ def as_json(one: Import) -> dict[str, Any]:
     }
 
 
-def _find(public_id: str) -> Import:
-    one = Import.objects.filter(public_id=public_id).first()
-    if one is None:
-        raise NotFound()
-    return one
-
-
 class Imports(ApiView):
     """The imports that were started, and the start of another one."""
 
     required_scope = Scope.IMPORTS_WRITE
     query = {"GET": paging.PAGING}
     parser_classes = (MultiPartParser,)
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)
+        announced = request.META.get("CONTENT_LENGTH") or "0"
+        if announced.isdecimal() and int(announced) > settings.IMPORT_MAX_BYTES + FORM_BYTES:
+            # Before any of it is read.
+            raise starting.FileTooLarge(pointer="/file", limit=filesizeformat(settings.IMPORT_MAX_BYTES))
 
     @operation("Imports, the newest first", page_of(IMPORT))
     def get(self, request: Request) -> Response:
@@ -131,44 +141,53 @@ class Imports(ApiView):
     )
     @idempotent
     def post(self, request: Request) -> Response:
+        file, form = _form(request)
         one = starting.start_import(
-            _file(request),
+            file,
             by=request.user if request.user.is_authenticated else None,
-            kind=request.POST.get("kind", Import.Kind.CUSTOMERS.value),
-            mapping=_mapping(request.POST.get("mapping", "{}")),
-            mode=request.POST.get("mode", ImportMode.UPSERT.value),
-            is_dry_run=_truth(request.POST.get("dry_run", "false")),
+            kind=form["kind"],
+            mapping=_mapping(form["mapping"]),
+            mode=form["mode"],
+            is_dry_run=_truth(form["dry_run"]),
         )
         location = request.build_absolute_uri(reverse("api-import", args=[one.public_id]))
         return Response(as_json(one), status=202, headers={"Location": location})
 
 
-def _file(request: Request) -> Any:
-    for name in request.data:
-        if name not in FIELDS:
-            raise InvalidRequest.at(
-                f"/{name}", "unknown_field", f"There is no field {name!r} here. Known: {', '.join(FIELDS)}."
-            )
-    file = request.FILES.get("file")
-    if file is None:
-        raise InvalidRequest.at("/file", "required", "Send the file as the form's field `file`.")
-    return file
+def _form(request: Request) -> tuple[UploadedFile, dict[str, str]]:
+    """The file and the other fields, each at most once. Raises InvalidRequest with every fault."""
+    sent = cast(QueryDict, request.data)
+    faults = []
+    for name, values in sent.lists():
+        if name != FILE and name not in FIELDS:
+            known = ", ".join([FILE, *FIELDS])
+            faults.append(Fault(f"/{escaped(name)}", "unknown_field", f"There is no field {name!r}. Known: {known}."))
+        elif len(values) != 1:
+            faults.append(Fault(f"/{name}", "repeated_field", f"Send {name} only once."))
+        elif isinstance(values[0], UploadedFile) != (name == FILE):
+            kind = "as a file" if name == FILE else "as text"
+            faults.append(Fault(f"/{name}", "invalid", f"Send {name} {kind}."))
+    if FILE not in sent:
+        faults.append(Fault(f"/{FILE}", "required", "Send the file as the form's field `file`."))
+    if faults:
+        raise InvalidRequest(faults)
+    return cast(UploadedFile, sent[FILE]), {name: sent.get(name, default) for name, default in FIELDS.items()}
 
 
-def _mapping(text: Any) -> dict[str, str]:
+def _mapping(text: str) -> dict[str, str]:
     try:
         mapping = orjson.loads(text)
-    except (orjson.JSONDecodeError, TypeError):
+    except orjson.JSONDecodeError:
         mapping = None
     if not isinstance(mapping, dict) or not all(isinstance(target, str) for target in mapping.values()):
         raise InvalidRequest.at("/mapping", "invalid", "Send a JSON object from header to attribute.")
     return mapping
 
 
-def _truth(text: Any) -> bool:
+def _truth(text: str) -> bool:
     if text not in ("true", "false"):
         raise InvalidRequest.at("/dry_run", "invalid", "Send true or false.")
-    return bool(text == "true")
+    return text == "true"
 
 
 class ImportOne(ApiView):
@@ -178,7 +197,7 @@ class ImportOne(ApiView):
 
     @operation("One import with its progress and counts", IMPORT)
     def get(self, request: Request, public_id: str) -> Response:
-        return Response(as_json(_find(public_id)))
+        return Response(as_json(find(reporting.history(), public_id=public_id)))
 
 
 class ImportRejects(ApiView):
@@ -193,7 +212,7 @@ class ImportRejects(ApiView):
         description="The rows as they were in the file, so that they can be mended and imported again.",
     )
     def get(self, request: Request, public_id: str) -> StreamingHttpResponse:
-        one = _find(public_id)
+        one = find(reporting.history(), public_id=public_id)
         return StreamingHttpResponse(
             csv_lines(reporting.rejects(one)),
             content_type="text/csv; charset=utf-8",
@@ -214,7 +233,7 @@ class ImportCancel(ApiView):
         description="One that waits is cancelled at once, one that works at its next check; nothing half done is kept.",
     )
     def post(self, request: Request, public_id: str) -> Response:
-        one = _find(public_id)
+        one = find(reporting.history(), public_id=public_id)
         if not (starting.discard(one) or request_cancel(one)):
             raise NotActive(state=one.get_status_display().lower())
         one.refresh_from_db()

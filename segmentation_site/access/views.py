@@ -23,12 +23,21 @@ class ApiView(APIView):
     query: ClassVar[Mapping[str, Sequence[Parameter]]] = {}
     # Their values in this request.
     asked: dict[str, Any]
+    # Without OPTIONS, which would only repeat what the description of the API says.
+    http_method_names = ["get", "post", "put", "patch", "delete", "head"]
     _allowance: Allowance | None = None
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
         method = "GET" if request.method == "HEAD" else str(request.method)
         self.asked = read_query(request.query_params, self.query.get(method, ()))
+
+    def check_permissions(self, request: Request) -> None:
+        known = request.user.is_authenticated or isinstance(request.auth, ApiKey)
+        if known and request.method not in self.allowed_methods:
+            # Before the scope is asked for: no scope would help.
+            self.http_method_not_allowed(request)
+        super().check_permissions(request)
 
     def check_throttles(self, request: Request) -> None:
         if isinstance(request.auth, ApiKey):

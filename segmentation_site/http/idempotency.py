@@ -1,18 +1,20 @@
 """Requests that start work are carried out once, however often a tool sends them again.
 
-The key's row is inserted in the transaction of the work: a second request with the same key waits at the unique index
-until the first has committed, and then gets its answer; when the first fails, nothing of it is kept and the second one
-is carried out.
+The answer is saved in the transaction of the work, under a lock on the key that ends with it: whoever sends the same
+key meanwhile is told to wait, and gets the first answer afterwards. When the work fails nothing of it is kept, and the
+next request with the key is carried out.
 """
 
 import hashlib
 from collections.abc import Callable
+from datetime import timedelta
 from functools import wraps
 from typing import Any
 
 import orjson
 from django.core.files.uploadedfile import UploadedFile
 from django.db import connection, transaction
+from django.utils import timezone
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -23,7 +25,7 @@ from segmentation_site.jobs.problems import Problem
 
 HEADER = "Idempotency-Key"
 REPLAYED = "Idempotency-Replayed"
-KEPT_HOURS = 24
+KEPT = timedelta(hours=24)
 LONGEST = 255
 
 Handler = Callable[..., Response]
@@ -34,6 +36,13 @@ class OtherBody(Problem):
     sentence = "This idempotency key was used before with another request."
     remedy = "Make a new key for each piece of work."
     http_status = 422
+
+
+class InFlight(Problem):
+    code = "idempotency_key_in_flight"
+    sentence = "A request with this idempotency key is being carried out right now."
+    remedy = "Send it again in a moment to get its answer."
+    http_status = 409
 
 
 def idempotent(handler: Handler) -> Handler:
@@ -50,33 +59,34 @@ def idempotent(handler: Handler) -> Handler:
             )
         owner, fingerprint = view.owner_of(request), _fingerprint(request)
         with transaction.atomic():
-            if (before := _insert(owner, key, fingerprint)) is not None:
+            _lock(owner, key)
+            answers = IdempotentAnswer.objects.filter(owner=owner, key=key)
+            if before := answers.filter(created_at__gt=timezone.now() - KEPT).first():
                 return _replay(before, fingerprint)
             response = handler(view, request, *args, **kwargs)
-            IdempotentAnswer.objects.filter(owner=owner, key=key).update(
+            answers.delete()
+            IdempotentAnswer.objects.create(
+                owner=owner,
+                key=key,
+                fingerprint=fingerprint,
                 status=response.status_code,
                 location=response.headers.get("Location", ""),
                 body=JSONRenderer().render(response.data),
             )
+        # After the work is safe, so that no work waits while another request tidies up.
+        IdempotentAnswer.objects.filter(created_at__lte=timezone.now() - KEPT).delete()
         return response
 
     return once
 
 
-def _insert(owner: str, key: str, fingerprint: str) -> IdempotentAnswer | None:
-    """Reserve the key; the answer that it was given before, when it was. Waits for a request that is under way."""
+def _lock(owner: str, key: str) -> None:
+    """Hold the key until the transaction ends. Raises InFlight when another request holds it."""
+    digest = hashlib.sha256(f"idempotency {owner}\0{key}".encode()).digest()
     with connection.cursor() as cursor:
-        cursor.execute(
-            "DELETE FROM http_idempotentanswer WHERE created_at < now() - make_interval(hours => %s)", [KEPT_HOURS]
-        )
-        cursor.execute(
-            "INSERT INTO http_idempotentanswer (owner, key, fingerprint, location, body) VALUES (%s, %s, %s, '', '')"
-            " ON CONFLICT DO NOTHING",
-            [owner, key, fingerprint],
-        )
-        if cursor.rowcount:
-            return None
-    return IdempotentAnswer.objects.get(owner=owner, key=key)
+        cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [int.from_bytes(digest[:8], signed=True)])
+        if cursor.fetchone() != (True,):
+            raise InFlight()
 
 
 def _replay(before: IdempotentAnswer, fingerprint: str) -> Response:
@@ -95,7 +105,10 @@ def _fingerprint(request: Request) -> str:
                 digest.update(f"{name}\0".encode())
                 digest.update(_digest_of_file(value) if isinstance(value, UploadedFile) else f"{value}\0".encode())
     else:
-        digest.update(orjson.dumps(request.data, option=orjson.OPT_SORT_KEYS))
+        try:
+            digest.update(orjson.dumps(request.data, option=orjson.OPT_SORT_KEYS))
+        except orjson.JSONEncodeError as error:
+            raise InvalidRequest.at("", "too_deep", f"The body cannot be compared: {error}.") from error
     return digest.hexdigest()
 
 

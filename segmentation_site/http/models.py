@@ -14,7 +14,7 @@ class IdempotentAnswer(models.Model):
     owner = models.CharField(max_length=60)
     key = models.CharField(max_length=255)
     fingerprint = models.CharField(max_length=64)
-    status = models.PositiveSmallIntegerField(null=True)
+    status = models.PositiveSmallIntegerField()
     location = models.TextField(blank=True)
     body = models.BinaryField(default=bytes)
     created_at = models.DateTimeField(db_default=Now(), db_index=True)

@@ -17,7 +17,7 @@ class Migration(migrations.Migration):
                 ("owner", models.CharField(max_length=60)),
                 ("key", models.CharField(max_length=255)),
                 ("fingerprint", models.CharField(max_length=64)),
-                ("status", models.PositiveSmallIntegerField(null=True)),
+                ("status", models.PositiveSmallIntegerField()),
                 ("location", models.TextField(blank=True)),
                 ("body", models.BinaryField(default=bytes)),
                 (
