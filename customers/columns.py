@@ -86,12 +86,14 @@ class Joined:
     """Customers in somebody else's statement.
 
     external_id, values   columns to select, each under its key; `values` is a list that may be empty
-    join                  gives them the name `customer`
+    join                  gives them the name `customer`; rows whose customer is gone stay, without values
+    is_there              whether the customer of a row is still there
     """
 
     external_id: sql.Composed
     values: list[sql.Composed]
     join: sql.Composed
+    is_there: sql.SQL = sql.SQL("customer.id IS NOT NULL")
 
 
 def joined(customer_id: sql.Composable, keys: Sequence[str] = (), *, for_spreadsheets: bool = False) -> Joined:
@@ -107,7 +109,7 @@ def joined(customer_id: sql.Composable, keys: Sequence[str] = (), *, for_spreads
         )
         for column in [known[key] for key in ("external_id", *keys)]
     ]
-    join = sql.SQL("JOIN {} AS customer ON customer.id = {}").format(
+    join = sql.SQL("LEFT JOIN {} AS customer ON customer.id = {}").format(
         sql.Identifier(Customer._meta.db_table), customer_id
     )
     return Joined(external_id, values, join)

@@ -15,7 +15,6 @@ from segmentation_site.http.schema import (
     shape,
 )
 from segments.browsing.segments import Card, cards, read_profile
-from segments.kmeans.explaining import FitWord
 from segments.kmeans.shapes import FeatureProfile, Scaling, Transform, Verdict
 from segments.models import Run, Segment, Segmentation, SegmentProfile
 from segments.models.run import RunState
@@ -243,6 +242,3 @@ def _of_feature(feature: FeatureProfile) -> dict[str, Any]:
         "bins": feature.bins,
         "edges": feature.edges,
     }
-
-
-FIT = one_of([one.value for one in FitWord])

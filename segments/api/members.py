@@ -1,5 +1,6 @@
 """Who is in a segment: in pages, or everybody in one stream."""
 
+from collections.abc import Iterable
 from typing import Any, ClassVar
 
 from django.http import StreamingHttpResponse
@@ -12,10 +13,12 @@ from segmentation_site.access.views import ApiView
 from segmentation_site.http import paging
 from segmentation_site.http.caching import with_etag
 from segmentation_site.http.parameters import Parameter, names
+from segmentation_site.http.problems import IN_QUERY, InvalidRequest
 from segmentation_site.http.rendering import CsvRenderer, JSONRenderer, NdjsonRenderer
 from segmentation_site.http.schema import NUMBER, TEXT, Schema, nullable, one_of, operation, page_of
 from segmentation_site.jobs.problems import Problem
-from segments.api import finding
+from segments.api.segmentations import find_segmentation
+from segments.api.segments import find_segment
 from segments.browsing.members import Members, Stream
 from segments.kmeans.explaining import FitWord
 from segments.models import Run, Segment, Segmentation
@@ -40,6 +43,7 @@ MEMBER: Schema = {
     # And what `fields` asks for.
     "additionalProperties": {"type": ["string", "number", "null"]},
 }
+MEDIA_TYPES = {Stream.CSV: "text/csv; charset=utf-8", Stream.NDJSON: "application/x-ndjson"}
 DESCRIPTION = (
     "The cursor pins the run that was published when the pull began: a run that is published meanwhile does not mix "
     "into it. With `Accept: text/csv` or `application/x-ndjson` everybody comes in one streamed answer."
@@ -59,20 +63,37 @@ class _MembersView(ApiView):
     query: ClassVar[dict[str, Any]] = {"GET": QUERY}
 
     def answer(self, request: Request, segmentation: Segmentation, segment: Segment | None) -> HttpResponseBase:
-        fields = self.asked["fields"]
-        wanted = paging.asked(request, self.asked)
-        run = segmentation.published_run
-        if wanted.after is not None:
-            run = _pinned(wanted.after, segmentation)
         form = request.accepted_renderer.format
         if form in list(Stream):
-            return _stream(Members(run, segment, fields) if run else None, Stream(form))
+            return self._everybody(request, segmentation.published_run, segment, Stream(form))
+        wanted = paging.asked(request, self.asked)
+        run, after = segmentation.published_run, 0
+        if wanted.after is not None:
+            key, after = wanted.after
+            run = _pinned(key, segmentation)
         if run is None:
             return with_etag(request, paging.answer(request, paging.Page([], None)))
-        after = wanted.after[1] if wanted.after is not None else 0
-        rows, last = Members(run, segment, fields).page(after, wanted.size)
+        rows, last = Members(run, segment, self.asked["fields"]).page(after, wanted.size)
         following = None if last is None else [run.pk, last]
         return with_etag(request, paging.answer(request, paging.Page(rows, following)))
+
+    def _everybody(
+        self, request: Request, run: Run | None, segment: Segment | None, form: Stream
+    ) -> StreamingHttpResponse:
+        for parameter in paging.PAGING:
+            if parameter.name in request.query_params:
+                raise InvalidRequest.at(
+                    IN_QUERY + parameter.name, "not_for_streams", "A stream has no pages: it brings everybody at once."
+                )
+        chunks: Iterable[bytes] = ()
+        if run is not None and request.method != "HEAD":
+            chunks = Members(run, segment, self.asked["fields"]).stream(form)
+        return StreamingHttpResponse(
+            chunks,
+            content_type=MEDIA_TYPES[form],
+            # Which of the formats it is depends on what was asked for.
+            headers={"Content-Disposition": f'attachment; filename="members.{form}"', "Vary": "Accept"},
+        )
 
 
 def _pinned(cursor: Any, segmentation: Segmentation) -> Run:
@@ -80,15 +101,6 @@ def _pinned(cursor: Any, segmentation: Segmentation) -> Run:
     if run is None:
         raise RunGone()
     return run
-
-
-def _stream(members: Members | None, form: Stream) -> StreamingHttpResponse:
-    kind = "text/csv; charset=utf-8" if form is Stream.CSV else "application/x-ndjson"
-    answer = StreamingHttpResponse(members.stream(form) if members else (), content_type=kind)
-    answer["Content-Disposition"] = f'attachment; filename="members.{form}"'
-    # Which of the formats it is depends on what was asked for.
-    answer["Vary"] = "Accept"
-    return answer
 
 
 class SegmentMembers(_MembersView):
@@ -103,7 +115,7 @@ class SegmentMembers(_MembersView):
         description=DESCRIPTION,
     )
     def get(self, request: Request, public_id: str) -> HttpResponseBase:
-        segment = finding.segment(public_id)
+        segment = find_segment(public_id)
         return self.answer(request, segment.segmentation, segment)
 
 
@@ -119,4 +131,4 @@ class SegmentationMembers(_MembersView):
         description=DESCRIPTION,
     )
     def get(self, request: Request, slug: str) -> HttpResponseBase:
-        return self.answer(request, finding.segmentation(slug), None)
+        return self.answer(request, find_segmentation(slug), None)

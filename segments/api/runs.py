@@ -8,12 +8,13 @@ from rest_framework.reverse import reverse
 from segmentation_site.access.scopes import Scope
 from segmentation_site.access.views import ApiView
 from segmentation_site.http import paging
+from segmentation_site.http.finding import find
 from segmentation_site.http.idempotency import HEADER, idempotent
 from segmentation_site.http.schema import BOOLEAN, operation, page_of, shape
 from segmentation_site.jobs.leases import NotActive, request_cancel
 from segments import publishing, starting
 from segments.api import answers
-from segments.api.requests import TRUTH, asked_by, find, read_body
+from segments.api.requests import TRUTH, asked_by, read_body
 from segments.api.segmentations import find_segmentation
 from segments.models import Run
 
@@ -47,8 +48,8 @@ class Runs(ApiView):
         body=shape("NewRun", {"publish": BOOLEAN}, optional=["publish"]),
         headers=[HEADER],
         refuses=[409, 422],
-        description="A worker carries it out: poll the address in `Location`. With `publish` it publishes itself when it "
-        "is done. 409 while another run of the segmentation is under way; the problem names it as `run`.",
+        description="A worker carries it out: poll the address in `Location`. With `publish` it publishes itself when "
+        "it is done. 409 while another run of the segmentation is under way; the problem names it as `run`.",
     )
     @idempotent
     def post(self, request: Request, slug: str) -> Response:
@@ -66,8 +67,8 @@ class RunOne(ApiView):
     @operation(
         "One run: its progress, what it has tried, what it found, what went wrong",
         answers.RUN,
-        description="`status` is `queued`, `running`, `failed`, `cancelled`, or once it is done `draft`, `published` or "
-        "`superseded`. Candidates appear one by one while it works.",
+        description="`status` is `queued`, `running`, `failed`, `cancelled`, or once it is done `draft`, `published` "
+        "or `superseded`. Candidates appear one by one while it works.",
     )
     def get(self, request: Request, public_id: str) -> Response:
         return Response(answers.of_run(_find_run(public_id)))

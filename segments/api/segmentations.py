@@ -9,10 +9,11 @@ from rest_framework.reverse import reverse
 from segmentation_site.access.scopes import Scope
 from segmentation_site.access.views import ApiView
 from segmentation_site.http import paging
+from segmentation_site.http.finding import find
 from segmentation_site.http.schema import TEXT, operation, page_of, shape
 from segments import defining
 from segments.api import answers
-from segments.api.requests import OBJECT, asked_by, find, read_body
+from segments.api.requests import OBJECT, asked_by, read_body
 from segments.api.requests import TEXT as SOME_TEXT
 from segments.kmeans.shapes import Definition
 from segments.models import Segmentation
@@ -58,7 +59,7 @@ class Segmentations(ApiView):
         status=201,
         body=shape("NewSegmentation", _FIELDS_IN_WORDS, optional=["description"]),
         refuses=[409],
-        description="A feature may be given as its name alone. Nobody is divided before a run is started and published.",
+        description="A feature may be given as its name alone. A run of it, once published, divides the customers.",
     )
     def post(self, request: Request) -> Response:
         body = read_body(request, FIELDS, required=["name", "definition"])
@@ -88,8 +89,8 @@ class SegmentationOne(ApiView):
         answers.SEGMENTATION,
         body=shape("SegmentationChange", _FIELDS_IN_WORDS, optional=list(_FIELDS_IN_WORDS)),
         refuses=[409],
-        description="What is not given stays, also inside `definition`. Runs that were started keep the definition that "
-        "they were started with; the slug stays.",
+        description="What is not given stays, also inside `definition`. Runs that were started keep the definition "
+        "that they were started with; the slug stays.",
     )
     def patch(self, request: Request, slug: str) -> Response:
         segmentation = find_segmentation(slug)

@@ -2,15 +2,26 @@
 
 from django.urls import path
 
+from segments.api.customers import CustomerExplanation, CustomerOne, Customers
+from segments.api.members import SegmentationMembers, SegmentMembers
 from segments.api.runs import RunCancel, RunModel, RunOne, RunPublish, Runs
 from segments.api.segmentations import SegmentationOne, Segmentations
+from segments.api.segments import SegmentOne, SegmentsInUse
 
 urlpatterns = [
     path("segmentations", Segmentations.as_view(), name="api-segmentations"),
     path("segmentations/<str:slug>", SegmentationOne.as_view(), name="api-segmentation"),
     path("segmentations/<str:slug>/runs", Runs.as_view(), name="api-runs"),
+    path("segmentations/<str:slug>/segments", SegmentsInUse.as_view(), name="api-segments"),
+    path("segmentations/<str:slug>/members", SegmentationMembers.as_view(), name="api-segmentation-members"),
     path("runs/<str:public_id>", RunOne.as_view(), name="api-run"),
     path("runs/<str:public_id>/cancel", RunCancel.as_view(), name="api-run-cancel"),
     path("runs/<str:public_id>/publish", RunPublish.as_view(), name="api-run-publish"),
     path("runs/<str:public_id>/model", RunModel.as_view(), name="api-run-model"),
+    path("segments/<str:public_id>", SegmentOne.as_view(), name="api-segment"),
+    path("segments/<str:public_id>/members", SegmentMembers.as_view(), name="api-segment-members"),
+    path("customers", Customers.as_view(), name="api-customers"),
+    # A customer's id may hold anything, also slashes: it is the owner's own.
+    path("customers/<path:external_id>/explanation", CustomerExplanation.as_view(), name="api-customer-explanation"),
+    path("customers/<path:external_id>", CustomerOne.as_view(), name="api-customer"),
 ]
