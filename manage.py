@@ -25,17 +25,20 @@ def main() -> int:
     environ.Env.read_env(ROOT / ".env", overwrite=False)
     command = sys.argv[1] if len(sys.argv) > 1 else "help"
     needs_servers = command not in WITHOUT_SERVERS and not {"-h", "--help"} & set(sys.argv)
+    from django.core.exceptions import ImproperlyConfigured
     from django.core.management import execute_from_command_line
 
     try:
         folder = DataFolder(Path(os.environ.get("DATA_DIR") or ROOT / "var"))
+        # Whole, because the processes that `up` starts work in another folder than this one.
+        os.environ["DATA_DIR"] = str(folder.path)
         with running(
             folder,
             postgres=needs_servers and not os.environ.get("DATABASE_URL"),
             valkey=needs_servers and not os.environ.get("REDIS_URL"),
         ):
             execute_from_command_line(sys.argv)
-    except DataFolderProblem as problem:
+    except (DataFolderProblem, ImproperlyConfigured) as problem:
         sys.stderr.write(f"{problem}\n")
         return 1
     except Stopped:

@@ -28,7 +28,8 @@ class DataFolder:
     def _folder(self, name: str) -> Path:
         folder = self.path / name
         try:
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            folder.mkdir(mode=0o700, exist_ok=True)
         except OSError as error:
             raise DataFolderProblem(
                 f"The data folder {self.path} cannot be used: {error.strerror}. "

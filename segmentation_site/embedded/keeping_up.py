@@ -17,9 +17,10 @@ from types import FrameType
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.core.management import call_command
-from django.db import connection
+from django.db import OperationalError, connection
 from django.db.migrations.executor import MigrationExecutor
 
+from segmentation_site.embedded.folder import DataFolderProblem
 from segmentation_site.embedded.supervising import Site, Supervisor, holding
 
 FIRST_PAGE_SECONDS = 60
@@ -61,15 +62,18 @@ def keep_up(
         supervisor = Supervisor(site)
         try:
             supervisor.start_servers()
+            _reach_database()
             migrate(say)
             collect_static()
-            password = make_first_admin()
             before_opening()
             connection.close()
             supervisor.start("web")
             # The first page comes a second sooner when the others wait for it.
             is_open = _answers(site)
             supervisor.start("worker", "scheduler")
+            # Last of all, so that no password is made and then not shown because something else failed.
+            password = make_first_admin()
+            connection.close()
             _announce(site, password, say, is_open=is_open)
             while not told_to_stop.is_set and supervisor.is_alive():
                 told_to_stop.wait(1)
@@ -118,6 +122,17 @@ class _Stop:
 
     def wait(self, seconds: float) -> None:
         time.sleep(seconds)
+
+
+def _reach_database() -> None:
+    """Raises DataFolderProblem when the database that the environment names does not answer."""
+    try:
+        connection.ensure_connection()
+    except OperationalError as error:
+        raise DataFolderProblem(
+            f"The database does not answer: {' '.join(str(error).split())} "
+            "Start the server that DATABASE_URL names, or unset DATABASE_URL to use the embedded one."
+        ) from error
 
 
 def migrate(say: Say) -> None:

@@ -9,6 +9,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -66,9 +67,11 @@ def command(folder: DataFolder) -> list[str]:
 
 def prepare(folder: DataFolder) -> None:
     """Make the database cluster when there is none, and clear what a killed server left behind."""
-    if not (folder.postgres / "PG_VERSION").exists():
+    if not folder.postgres.exists():
         _initdb(folder)
-    _remove_stale_pid_file(folder)
+    if process_of(folder) is None:
+        _end_orphans(folder)
+        (folder.postgres / "postmaster.pid").unlink(missing_ok=True)
 
 
 def is_ready(folder: DataFolder) -> bool:
@@ -112,18 +115,28 @@ def process_of(folder: DataFolder) -> psutil.Process | None:
     return process if is_ours else None
 
 
-def _remove_stale_pid_file(folder: DataFolder) -> None:
-    """A pid that now belongs to somebody else would keep the server from starting."""
-    pid_file = folder.postgres / "postmaster.pid"
-    if pid_file.exists() and process_of(folder) is None:
-        pid_file.unlink(missing_ok=True)
+def _end_orphans(folder: DataFolder) -> None:
+    """End what a killed server left working on its files; they end by themselves only after the query at hand.
+
+    PostgreSQL would know them by its pid file. That is removed, because a pid in it that is somebody else's by now
+    would keep the server from starting.
+    """
+    left = []
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            if Path(process.exe()) == (binaries() / "postgres").resolve() and Path(process.cwd()) == folder.postgres:
+                process.kill()
+                left.append(process)
+    psutil.wait_procs(left)
 
 
 def _initdb(folder: DataFolder) -> None:
-    _empty_half_made(folder.postgres)
-    folder.postgres.mkdir(mode=0o700)
+    """The folder gets its name when it is whole, so that nobody takes a half-made one for a database."""
+    half_made = folder.path / "postgres.new"
+    shutil.rmtree(half_made, ignore_errors=True)
+    half_made.mkdir(mode=0o700)
     if os.getuid() == 0:
-        os.chown(folder.postgres, UNPRIVILEGED_ID, UNPRIVILEGED_ID)
+        os.chown(half_made, UNPRIVILEGED_ID, UNPRIVILEGED_ID)
     with tempfile.NamedTemporaryFile("w", dir=folder.run) as password:
         password.write(folder.postgres_password)
         password.flush()
@@ -131,13 +144,12 @@ def _initdb(folder: DataFolder) -> None:
             [
                 *as_unprivileged(),
                 str(binaries() / "initdb"),
-                f"--pgdata={folder.postgres}",
+                f"--pgdata={half_made}",
                 f"--username={USER}",
                 "--auth=scram-sha-256",
                 f"--pwfile={password.name}",
                 "--encoding=UTF8",
                 "--locale=C.UTF-8",
-                "--no-sync",
                 *(f"--set={name}={value}" for name, value in _settings().items()),
             ],
             capture_output=True,
@@ -146,14 +158,9 @@ def _initdb(folder: DataFolder) -> None:
             cwd=folder.run,
         )
     if made.returncode:
-        _empty_half_made(folder.postgres)
+        shutil.rmtree(half_made, ignore_errors=True)
         raise DataFolderProblem(f"The database could not be made in {folder.postgres}: {made.stderr.strip()[-600:]}")
-
-
-def _empty_half_made(path: Path) -> None:
-    """initdb writes PG_VERSION among its first files, but a folder without it was never a database."""
-    if path.exists() and not (path / "PG_VERSION").exists():
-        shutil.rmtree(path)
+    half_made.rename(folder.postgres)
 
 
 def _settings() -> dict[str, str]:

@@ -38,6 +38,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 SERVERS = ("postgres", "valkey")
 SITE = ("web", "worker", "scheduler")
 LEFTOVER_SECONDS = 15
+HIGHEST_PORT = 65535
 
 
 class FolderHeld(DataFolderProblem):
@@ -165,12 +166,12 @@ def port_if_free(host: str, port: int) -> int:
 
 def next_free_port(host: str, port: int) -> int:
     """The first free port from `port` on. Raises PortInUse when a hundred are taken."""
-    for candidate in range(port, port + 100):
+    for candidate in range(port, min(port + 100, HIGHEST_PORT + 1)):
         try:
             return port_if_free(host, candidate)
         except PortInUse:
             continue
-    raise PortInUse(f"None of the ports {port} to {port + 99} is free. Choose another with --port.")
+    raise PortInUse(f"None of the ports {port} to {min(port + 99, HIGHEST_PORT)} is free. Choose another with --port.")
 
 
 class Supervisor:
@@ -224,10 +225,6 @@ class Supervisor:
 
     def is_alive(self) -> bool:
         return self._process is not None and self._process.poll() is None
-
-    def states(self) -> dict[str, str]:
-        """What each process is doing, by name, in supervisor's words (RUNNING, BACKOFF, FATAL …)."""
-        return {str(info["name"]): str(info["statename"]) for info in self._call().getAllProcessInfo()}
 
     def stop(self) -> None:
         """Stop everything in order; returns when all of it has ended."""

@@ -1,4 +1,6 @@
-"""Whether everything that jobs need is there: database, broker, workers, scheduler, room on the disk."""
+"""Whether everything that the site needs is there, from the database to room on the disk: what the status page and
+`doctor` show.
+"""
 
 import logging
 import platform
@@ -8,21 +10,25 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import redis
 from django.conf import settings
-from django.db import connection
+from django.core import checks
+from django.db import DatabaseError, connection
+from django.db.migrations.executor import MigrationExecutor
 from django.utils import timezone
-from django_celery_beat.models import PeriodicTask
 
 from segmentation_site.jobs.models import ACTIVE, Job, JobStatus
-from segmentation_site.jobs.sweeping import job_models
-from segmentation_site.jobs.watching import workers_alive
+from segmentation_site.jobs.sweeping import job_models, last_sweep
+from segmentation_site.jobs.watching import in_words, workers_alive
 
 logger = logging.getLogger(__name__)
 
 # The scheduler rings for the sweeper every 15 seconds; three rings missed in a row are no accident.
 SCHEDULER_PATIENCE = timedelta(seconds=60)
+# The sweeper rings again for what nobody heard after 30 to 45 seconds; what still waits then is not being heard.
+QUEUE_PATIENCE = timedelta(seconds=60)
 LEAST_FREE_SHARE = 0.05
 START = "Start everything with ./run up"
 LIBRARIES = ("django", "celery", "djangorestframework", "psycopg", "numpy", "polars", "pandas", "scikit-learn", "scipy")
@@ -56,35 +62,71 @@ class Wellbeing:
 
 def look() -> Wellbeing:
     """Ask every part for a sign of life; takes about a second, because workers get half of one to answer."""
-    active = [job for model in job_models() for job in _rows(model).filter(status__in=ACTIVE)]
-    failures = [
-        job
-        for model in job_models()
-        for job in _rows(model).filter(status=JobStatus.FAILED, finished_at__gt=timezone.now() - timedelta(days=7))[:10]
-    ]
     database, server = _database()
+    parts, active, failures = [database], [], []
+    if database.is_well:
+        parts.append(_migrations())
+    if all(part.is_well for part in parts):
+        active, failures = _jobs(status__in=ACTIVE), _recent_failures()
+        parts += [_queue(active), _scheduler()]
     return Wellbeing(
-        parts=[database, _broker(), _workers(), _scheduler(), _disk()],
+        parts=[*parts, _broker(), _workers(), _disk(), _settings()],
         waiting=sum(job.status == JobStatus.QUEUED for job in active),
         working=sum(job.status == JobStatus.RUNNING for job in active),
-        failures=sorted(failures, key=lambda job: job.finished_at or job.created_at, reverse=True)[:10],
-        versions={"Python": platform.python_version(), "PostgreSQL": server}
+        failures=failures,
+        versions={"Python": platform.python_version(), "PostgreSQL": server or "unknown"}
         | {name: version(name) for name in LIBRARIES},
     )
 
 
-def _rows(model: type[Job]):  # type: ignore[no-untyped-def]
-    return model._default_manager.defer("params").order_by("-id")
+def _jobs(**wanted: Any) -> list[Job]:
+    """Jobs of every kind, without what was asked of them, which may be long."""
+    return [
+        job for model in job_models() for job in model._default_manager.defer("params").filter(**wanted).order_by("-id")
+    ]
+
+
+def _recent_failures() -> list[Job]:
+    failed = _jobs(status=JobStatus.FAILED, finished_at__gt=timezone.now() - timedelta(days=7))
+    return sorted(failed, key=lambda job: job.finished_at or job.created_at, reverse=True)[:10]
 
 
 def _database() -> tuple[Part, str]:
+    """The part, and the server's version; "" when it does not answer."""
     started = time.perf_counter()
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT current_setting('server_version'), pg_size_pretty(pg_database_size(current_database()))")
-        version_text, size = cursor.fetchone()
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT current_setting('server_version'), pg_size_pretty(pg_database_size(current_database()))"
+            )
+            version_text, size = cursor.fetchone()
+    except DatabaseError as error:
+        remedy = START if settings.IS_DATABASE_EMBEDDED else "Start the server that DATABASE_URL names"
+        return Part("Database", False, f"does not answer: {' '.join(str(error).split())}", remedy), ""
     server = version_text.split()[0]
     took = 1000 * (time.perf_counter() - started)
     return Part("Database", True, f"PostgreSQL {server}, {size}, answers in {took:.0f} ms"), server
+
+
+def _migrations() -> Part:
+    executor = MigrationExecutor(connection)
+    missing = executor.migration_plan(executor.loader.graph.leaf_nodes())
+    if missing:
+        remedy = "Run ./run manage migrate, then start web, worker and scheduler again"
+        return Part("Migrations", False, f"{len(missing)} not applied, the first {missing[0][0]}", remedy)
+    return Part("Migrations", True, "all applied")
+
+
+def _queue(active: list[Job]) -> Part:
+    waiting = [job for job in active if job.status == JobStatus.QUEUED]
+    working = len(active) - len(waiting)
+    if not waiting:
+        return Part("Queue", True, f"no job waits, {working} working")
+    oldest = timezone.now() - min(job.created_at for job in waiting)
+    detail = f"{len(waiting)} waiting, the oldest for {in_words(oldest)}, {working} working"
+    if oldest > QUEUE_PATIENCE and not working:
+        return Part("Queue", False, detail, "Nobody takes them: look at the workers, the scheduler and their logs")
+    return Part("Queue", True, detail)
 
 
 def _broker() -> Part:
@@ -108,18 +150,38 @@ def _workers() -> Part:
 
 
 def _scheduler() -> Part:
-    sweeping = PeriodicTask.objects.filter(name="jobs: sweep").first()
-    last: datetime | None = sweeping.last_run_at if sweeping else None
-    if last is None or timezone.now() - last > SCHEDULER_PATIENCE:
-        detail = "has not been seen" if last is None else f"was last seen {last:%Y-%m-%d %H:%M:%S} UTC"
+    swept = last_sweep()
+    if swept is None:
+        return Part(
+            "Scheduler", False, "no sweep has come through yet", f"Lost jobs are not taken up without it. {START}"
+        )
+    since = timezone.now() - swept.last_at
+    if since > SCHEDULER_PATIENCE:
+        detail = f"the last sweep came through at {swept.last_at:%Y-%m-%d %H:%M:%S} UTC"
         return Part("Scheduler", False, detail, f"Lost jobs are not taken up without it. {START}")
-    return Part("Scheduler", True, f"sent its last task {(timezone.now() - last).total_seconds():.0f} s ago")
+    return Part("Scheduler", True, f"the last sweep came through {in_words(since)} ago")
 
 
 def _disk() -> Part:
     folder = Path(settings.DATA_DIR)
     usage = shutil.disk_usage(folder if folder.exists() else folder.parent)
     free = usage.free / usage.total
-    detail = f"{usage.free / 1024**3:,.1f} GB free ({free:.0%})"
+    detail = f"{usage.free / 1024**3:,.1f} GB free ({free:.0%}) for {folder}"
     remedy = "" if free > LEAST_FREE_SHARE else "Make room: imports and runs fail cleanly when there is none."
     return Part("Disk", free > LEAST_FREE_SHARE, detail, remedy)
+
+
+def _settings() -> Part:
+    found = [
+        message
+        for message in checks.run_checks(include_deployment_checks=settings.IS_PUBLIC)
+        if message.level >= checks.WARNING and not message.is_silenced()
+    ]
+    if found:
+        return Part(
+            "Settings",
+            False,
+            "; ".join(message.msg for message in found),
+            " ".join(message.hint for message in found if message.hint),
+        )
+    return Part("Settings", True, f"{'public' if settings.IS_PUBLIC else 'local'}: {', '.join(settings.ALLOWED_HOSTS)}")

@@ -13,6 +13,7 @@ from django.db import connection
 
 from segmentation_site.embedded.folder import DataFolderProblem
 from segmentation_site.embedded.keeping_up import keep_up
+from segmentation_site.embedded.management.arguments import port
 from segmentation_site.embedded.supervising import ROOT, next_free_port
 
 HOST = "127.0.0.1"
@@ -25,7 +26,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(
-            "--port", type=int, default=8000, help="where to listen; the next free one when it is in use"
+            "--port", type=port, default=8000, help="where to listen; the next free one when it is in use"
         )
         parser.add_argument(
             "--customers", type=int, default=1000, help="how many to make, up to 1,000,000 (default 1,000)"
@@ -46,10 +47,10 @@ class Command(BaseCommand):
         raise SystemExit(code)
 
     def _port(self, wanted: int) -> int:
-        port = next_free_port(HOST, wanted)
-        if port != wanted:
-            self.say(f"Port {wanted} is in use; taking {port}.")
-        return port
+        free = next_free_port(HOST, wanted)
+        if free != wanted:
+            self.say(f"Port {wanted} is in use; taking {free}.")
+        return free
 
     def _bring_data(self, customers: int) -> None:
         """In processes of their own: what imports and fits takes memory that this one need not keep for days."""

@@ -1,19 +1,14 @@
 """`manage.py up`: the site with everything that it needs, until Ctrl-C."""
 
 from argparse import ArgumentParser
-from ipaddress import ip_address
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
 from segmentation_site.embedded.folder import DataFolderProblem
 from segmentation_site.embedded.keeping_up import keep_up
+from segmentation_site.embedded.management.arguments import address, port
 from segmentation_site.embedded.supervising import port_if_free
-
-
-def address(text: str) -> str:
-    """An IP address, checked. Raises ValueError, which becomes wrong usage."""
-    return str(ip_address(text))
 
 
 class Command(BaseCommand):
@@ -22,7 +17,7 @@ class Command(BaseCommand):
     requires_system_checks = ()
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--port", type=int, default=8000, help="where to listen (default 8000)")
+        parser.add_argument("--port", type=port, default=8000, help="where to listen (default 8000)")
         parser.add_argument(
             "--host", type=address, default="127.0.0.1", help="on which address (default 127.0.0.1, this machine only)"
         )
