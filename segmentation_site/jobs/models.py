@@ -85,3 +85,26 @@ class Job(models.Model):
     def error(self) -> dict[str, Any] | None:
         """What went wrong, as doors show it."""
         return {"code": self.error_code, "detail": self.error_detail} if self.error_code else None
+
+
+class Sweeps(models.Model):
+    """What sweeps have done since the site was made, and when the last one was: one row.
+
+    A sweep comes from the scheduler through the broker to a worker and ends in the database, so that its row is also
+    the sign that all of them work together.
+    """
+
+    personal_data: ClassVar = ()
+
+    last_at = models.DateTimeField()
+    sweeps = models.BigIntegerField(default=0)
+    rung = models.BigIntegerField(default=0)
+    requeued = models.BigIntegerField(default=0)
+    failed = models.BigIntegerField(default=0)
+    cancelled = models.BigIntegerField(default=0)
+
+    class Meta:
+        verbose_name_plural = "sweeps"
+
+    def __str__(self) -> str:
+        return f"{self.sweeps} sweeps, the last at {self.last_at}"

@@ -8,13 +8,16 @@ from dataclasses import dataclass, field
 
 from django.apps import apps
 from django.db import connection, transaction
+from django.db.models import F
 from django.db.models.expressions import RawSQL
+from django.db.models.functions import Now
 
 from segmentation_site.jobs import bell
-from segmentation_site.jobs.models import Job, JobStatus
+from segmentation_site.jobs.models import Job, JobStatus, Sweeps
 
 logger = logging.getLogger(__name__)
 
+ONLY_ROW = 1
 # A queued job whose message may have been lost is rung for again after this long.
 RING_AGAIN_SECONDS = 30
 # A job that was asked to stop and has not done so by then loses its connection.
@@ -47,7 +50,23 @@ def sweep() -> Swept:
     for model in job_models():
         _take_back(model, swept)
         _ring_again(model, swept)
+    _record(swept)
     return swept
+
+
+def last_sweep() -> Sweeps | None:
+    """What sweeps have done so far; None before the first one."""
+    return Sweeps.objects.filter(pk=ONLY_ROW).first()
+
+
+def _record(swept: Swept) -> None:
+    counts = {"rung": swept.rung, "requeued": swept.requeued, "failed": swept.failed, "cancelled": swept.cancelled}
+    Sweeps.objects.get_or_create(pk=ONLY_ROW, defaults={"last_at": Now()})
+    Sweeps.objects.filter(pk=ONLY_ROW).update(
+        last_at=RawSQL("clock_timestamp()", []),
+        sweeps=F("sweeps") + 1,
+        **{name: F(name) + len(ids) for name, ids in counts.items()},
+    )
 
 
 def _take_back(model: type[Job], swept: Swept) -> None:

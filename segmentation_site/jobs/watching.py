@@ -78,10 +78,10 @@ def _remaining(job: Job, now: datetime) -> str:
 
 
 def in_words(duration: timedelta) -> str:
-    """A duration as people say it: "0.4 s", "12 s", "3 min 5 s", "2 h 10 min"."""
+    """A duration as people say it: "0.04 s", "0.4 s", "12 s", "3 min 5 s", "2 h 10 min"."""
     seconds = max(0.0, duration.total_seconds())
     if seconds < 1:
-        return f"{seconds:.1f} s"
+        return f"{seconds:.1f} s" if seconds >= 0.1 else f"{seconds:.2f} s"
     whole = round(seconds)
     if whole < 60:
         return f"{whole} s"

@@ -1,0 +1,182 @@
+"""Takes pictures of every page: `.venv/bin/python docs/screenshots.py FOLDER`, and `--docs` for the documentation.
+
+
+It starts a demo site of its own in a temporary data folder, signs in as the admin that the demo prints, and walks
+through the pages as a person would, in light, in dark and on a phone.
+"""
+
+import argparse
+import contextlib
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from playwright.sync_api import Browser, Page, sync_playwright
+
+ROOT = Path(__file__).resolve().parent.parent
+IMAGES = ROOT / "docs" / "images"
+FOR_DOCS = {"overview": "light", "run": "light", "segment": "dark", "customer": "light"}
+CUSTOMERS = "CustomerID;Gender;Age;Annual Income (k$);Spending Score (1-100)\n9001;Female;31;61;48\n9002;Male;?;70;52\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """A way in which somebody looks at the site."""
+
+    name: str
+    width: int
+    height: int
+    scheme: str
+
+
+LOOKS = (
+    Look("light", 1280, 900, "light"),
+    Look("dark", 1280, 900, "dark"),
+    Look("phone", 390, 844, "light"),
+)
+
+
+@contextlib.contextmanager
+def demo_site() -> Iterator[tuple[str, str]]:
+    """A demo of its own: its address and the admin's password."""
+    with tempfile.TemporaryDirectory(prefix="seg-pictures-") as folder:
+        process = subprocess.Popen(
+            [sys.executable, "manage.py", "demo", "--port", "8700"],
+            cwd=ROOT,
+            env=os.environ | {"DATA_DIR": folder},
+            stdout=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        try:
+            told = ""
+            for line in process.stdout or ():
+                told += line
+                if "Ctrl-C" in line:
+                    break
+            address, password = re.search(r"at +(http\S+)", told), re.search(r"password +(\S+)", told)
+            if not address or not password:
+                raise SystemExit(f"The demo did not start:\n{told}")
+            yield address[1].rstrip("/"), password[1]
+        finally:
+            process.send_signal(signal.SIGINT)
+            process.wait(60)
+
+
+def chromium() -> str | None:
+    """The system's browser; None for the one that Playwright brings."""
+    return next((path for name in ("chromium", "chromium-browser") if (path := shutil.which(name))), None)
+
+
+def addresses(page: Page, url: str) -> dict[str, str]:
+    """Name of each page → its address, found by following links."""
+
+    def first(path: str, pattern: str) -> str:
+        page.goto(url + path)
+        links = page.eval_on_selector_all("a[href]", "all => all.map(one => one.getAttribute('href'))")
+        return next(link for link in links if re.fullmatch(pattern, link))
+
+    return {
+        "overview": "/",
+        "customers": "/customers/",
+        "customer": first("/customers/", r"/customers/\d+"),
+        "imports": "/imports/",
+        "import": first("/imports/", r"/imports/imp_\w+"),
+        "import-new": "/imports/new",
+        "segmentations": "/segmentations/",
+        "segmentation": first("/segmentations/", r"/segmentations/(?!new)[\w-]+"),
+        "segmentation-new": "/segmentations/new",
+        "run": first(first("/segmentations/", r"/segmentations/(?!new)[\w-]+"), r"/runs/run_\w+"),
+        "segments": "/segments/",
+        "segment": first("/segments/", r"/segments/sgm_\w+"),
+        "api-keys": "/api-keys/",
+        "api-key-new": "/api-keys/new",
+        "status": "/status",
+        "password": "/accounts/password/",
+        "admin": "/admin/",
+        "admin-customers": "/admin/customers/customer/",
+        "not-found": "/nothing-here",
+        "api-docs": "/api/docs",
+    }
+
+
+def upload(page: Page, url: str) -> str:
+    """A file whose columns wait to be mapped: the address of its page."""
+    page.goto(f"{url}/imports/new")
+    page.set_input_files("input[type=file]", {"name": "two.csv", "mimeType": "text/csv", "buffer": CUSTOMERS.encode()})
+    with page.expect_navigation():
+        page.eval_on_selector("input[type=file]", "input => input.form.requestSubmit()")
+    return page.url.removeprefix(url)
+
+
+def sign_in(browser: Browser, url: str, password: str, look: Look) -> Page:
+    """A new window in which the admin has signed in."""
+    context = browser.new_context(
+        viewport={"width": look.width, "height": look.height},
+        color_scheme=look.scheme,  # type: ignore[arg-type]
+        reduced_motion="reduce",
+    )
+    page = context.new_page()
+    page.goto(f"{url}/accounts/login/")
+    page.fill("[name=username]", "admin")
+    page.fill("[name=password]", password)
+    with page.expect_navigation():
+        page.press("[name=password]", "Enter")
+    return page
+
+
+def take(url: str, password: str, folder: Path, only: set[str]) -> None:
+    """Every page in every look into `folder`."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
+        for look in LOOKS:
+            page = sign_in(browser, url, password, look)
+            pages = addresses(page, url)
+            if not only:
+                pages["import-map"] = upload(page, url)
+            for name, path in pages.items():
+                if only and name not in only:
+                    continue
+                page.goto(url + path)
+                page.wait_for_load_state("networkidle")
+                page.screenshot(path=folder / f"{name}-{look.name}.png", full_page=True)
+            page.context.close()
+            anonymous = browser.new_page(
+                viewport={"width": look.width, "height": look.height},
+                color_scheme=look.scheme,  # type: ignore[arg-type]
+            )
+            anonymous.goto(f"{url}/accounts/login/")
+            anonymous.screenshot(path=folder / f"sign-in-{look.name}.png")
+            anonymous.close()
+        browser.close()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path, nargs="?", default=Path(tempfile.gettempdir()) / "screenshots")
+    parser.add_argument("--docs", action="store_true", help="only the pictures of the documentation, into docs/images")
+    parser.add_argument("--url", help="a site that runs already, whose admin has the password in PASSWORD")
+    parser.add_argument("--only", default="", help="names of pages, separated by commas")
+    asked = parser.parse_args()
+    asked.folder.mkdir(parents=True, exist_ok=True)
+    only = set(FOR_DOCS) if asked.docs else set(filter(None, asked.only.split(",")))
+    if asked.url:
+        take(asked.url.rstrip("/"), os.environ["PASSWORD"], asked.folder, only)
+    else:
+        with demo_site() as (url, password):
+            take(url, password, asked.folder, only)
+    if asked.docs:
+        IMAGES.mkdir(exist_ok=True)
+        for name, look in FOR_DOCS.items():
+            shutil.copy(asked.folder / f"{name}-{look}.png", IMAGES / f"{name}-{look}.png")
+
+
+if __name__ == "__main__":
+    main()
