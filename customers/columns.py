@@ -93,7 +93,7 @@ class Joined:
     external_id: sql.Composed
     values: list[sql.Composed]
     join: sql.Composed
-    is_there: sql.SQL = sql.SQL("customer.id IS NOT NULL")
+    is_there: sql.SQL
 
 
 def joined(customer_id: sql.Composable, keys: Sequence[str] = (), *, for_spreadsheets: bool = False) -> Joined:
@@ -112,7 +112,7 @@ def joined(customer_id: sql.Composable, keys: Sequence[str] = (), *, for_spreads
     join = sql.SQL("LEFT JOIN {} AS customer ON customer.id = {}").format(
         sql.Identifier(Customer._meta.db_table), customer_id
     )
-    return Joined(external_id, values, join)
+    return Joined(external_id, values, join, sql.SQL("customer.id IS NOT NULL"))
 
 
 def _of_customer(column: Column) -> sql.Composed:

@@ -1,6 +1,5 @@
 """Who is in a segment: in pages, or everybody in one stream."""
 
-from collections.abc import Iterable
 from typing import Any, ClassVar
 
 from django.http import StreamingHttpResponse
@@ -71,10 +70,8 @@ class _MembersView(ApiView):
         if wanted.after is not None:
             key, after = wanted.after
             run = _pinned(key, segmentation)
-        if run is None:
-            return with_etag(request, paging.answer(request, paging.Page([], None)))
         rows, last = Members(run, segment, self.asked["fields"]).page(after, wanted.size)
-        following = None if last is None else [run.pk, last]
+        following = [run.pk, last] if run and last is not None else None
         return with_etag(request, paging.answer(request, paging.Page(rows, following)))
 
     def _everybody(
@@ -85,11 +82,9 @@ class _MembersView(ApiView):
                 raise InvalidRequest.at(
                     IN_QUERY + parameter.name, "not_for_streams", "A stream has no pages: it brings everybody at once."
                 )
-        chunks: Iterable[bytes] = ()
-        if run is not None and request.method != "HEAD":
-            chunks = Members(run, segment, self.asked["fields"]).stream(form)
+        members = Members(run, segment, self.asked["fields"])
         return StreamingHttpResponse(
-            chunks,
+            members.stream(form) if request.method == "GET" else (),
             content_type=MEDIA_TYPES[form],
             # Which of the formats it is depends on what was asked for.
             headers={"Content-Disposition": f'attachment; filename="members.{form}"', "Vary": "Accept"},

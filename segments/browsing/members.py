@@ -27,6 +27,9 @@ _MOMENT = sql.SQL("to_char(coalesce(came.published_at, came.finished_at) AT TIME
 )
 
 
+_NOTHING = sql.SQL("")
+
+
 class Stream(StrEnum):
     """How everybody can be had at once."""
 
@@ -45,9 +48,12 @@ _COPY = {
 
 @dataclass(frozen=True, slots=True)
 class Members:
-    """The members of one run, if need be only those of one of its segments, with some values of the customers."""
+    """The members of one run, if need be only those of one of its segments, with some values of the customers.
 
-    run: Run
+    Without a run there are none.
+    """
+
+    run: Run | None
     segment: Segment | None = None
     fields: tuple[str, ...] = ()
 
@@ -83,12 +89,10 @@ class Members:
                 cursor.execute("SET LOCAL statement_timeout = 0")
             yield from copy_out(_COPY[form].format(everybody))
 
-    def _members(self, window: sql.Composable = sql.SQL(""), *, for_spreadsheets: bool = False) -> sql.Composed:
+    def _members(self, window: sql.Composable = _NOTHING, *, for_spreadsheets: bool = False) -> sql.Composed:
         """The columns and tables of a statement; `window` ends the query of assignments that all others hang on."""
         customers = joined(sql.SQL("member.customer_id"), self.fields, for_spreadsheets=for_spreadsheets)
-        of_segment = (
-            sql.SQL("AND segment_id = {}").format(sql.Literal(self.segment.pk)) if self.segment else sql.SQL("")
-        )
+        of_segment = sql.SQL("AND segment_id = {}").format(sql.Literal(self.segment.pk)) if self.segment else _NOTHING
         return sql.SQL(
             """
             {columns}
@@ -108,12 +112,12 @@ class Members:
                     sql.SQL("member.distance"),
                     sql.SQL("{} AS fit").format(_FIT),
                     sql.SQL("{} AS joined_at").format(_MOMENT),
-                    sql.SQL("{} AS run_id").format(sql.Literal(self.run.public_id)),
+                    sql.SQL("{} AS run_id").format(sql.Literal(self.run.public_id if self.run else "")),
                     *customers.values,
                 ]
             ),
             assignments=sql.Identifier(Assignment._meta.db_table),
-            run_key=sql.Literal(self.run.pk),
+            run_key=sql.Literal(self.run.pk if self.run else 0),
             of_segment=of_segment,
             window=window,
             join=customers.join,
