@@ -14,6 +14,7 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser, User
+from django.db import transaction
 from django.utils import timezone
 from rest_framework.authentication import BaseAuthentication, SessionAuthentication, get_authorization_header
 from rest_framework.exceptions import AuthenticationFailed
@@ -40,6 +41,13 @@ class InvalidExpiry(Problem):
     code = "invalid_expiry"
     sentence = "A key cannot expire in the past."
     remedy = "Give a later time, or none."
+
+
+class Ended(Problem):
+    code = "key_ended"
+    sentence = "This key has expired or was revoked."
+    remedy = "Make a new one."
+    http_status = 409
 
 
 def create_key(
@@ -69,12 +77,16 @@ def create_key(
 
 
 def rotate(key: ApiKey, *, by: User | None) -> tuple[ApiKey, str]:
-    """A new key in place of this one, which goes on for 24 hours."""
-    fresh, secret = create_key(key.name, scopes=key.scopes, by=by, expires_at=key.expires_at)
-    ends = timezone.now() + ROTATION_OVERLAP
-    if key.revoked_at is None or key.revoked_at > ends:
-        key.revoked_at = ends
-        key.save(update_fields=["revoked_at"])
+    """A new key in place of this one, which goes on for 24 hours. Raises Ended for a key that lets nobody in."""
+    with transaction.atomic():
+        held = ApiKey.objects.select_for_update().get(pk=key.pk)
+        if not held.is_usable:
+            raise Ended()
+        fresh, secret = create_key(held.name, scopes=held.scopes, by=by, expires_at=held.expires_at)
+        ends = timezone.now() + ROTATION_OVERLAP
+        if held.revoked_at is None or held.revoked_at > ends:
+            ApiKey.objects.filter(pk=key.pk).update(revoked_at=ends)
+    key.refresh_from_db()
     return fresh, secret
 
 
