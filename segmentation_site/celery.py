@@ -4,10 +4,11 @@ import ctypes
 import os
 import signal
 import sys
+from logging.config import dictConfig
 from typing import Any
 
 from celery import Celery
-from celery.signals import worker_process_init, worker_ready
+from celery.signals import setup_logging, worker_process_init, worker_ready
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "segmentation_site.settings")
 
@@ -16,6 +17,14 @@ app.config_from_object("django.conf:settings", namespace="CELERY")
 # Tasks bring the heavy libraries along; the web and the scheduler ring by name and need none of them.
 if os.environ.get("SEGMENTATION_PROCESS") not in ("web", "scheduler"):
     app.autodiscover_tasks()
+
+
+@setup_logging.connect
+def _log_as_django_does(**kwargs: Any) -> None:
+    """Celery configures no logging of its own when somebody else does."""
+    from django.conf import settings
+
+    dictConfig(settings.LOGGING)
 
 
 @worker_process_init.connect

@@ -16,8 +16,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from segmentation_site.http.rendering import JSONRenderer
-from segmentation_site.http.requests import current_request_id
 from segmentation_site.jobs.problems import Problem
+from segmentation_site.logs import current_request_id
 
 logger = logging.getLogger(__name__)
 

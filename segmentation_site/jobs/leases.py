@@ -13,12 +13,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Generic, TypeVar
 
-from django.db import connection, transaction
+import psycopg
+from django.db import DatabaseError, connection, transaction
 from django.db.models import F, QuerySet
 from django.db.models.expressions import RawSQL
 
 from segmentation_site.jobs.models import Job, JobStatus
 from segmentation_site.jobs.problems import Problem
+from segmentation_site.logs import current_request_id
 
 logger = logging.getLogger(__name__)
 
@@ -47,6 +49,12 @@ class DiskFull(Problem):
     code = "disk"
     sentence = "There was no room left on the disk."
     remedy = "Nothing was changed. Make room and start it again."
+
+
+class WorkerLost(Problem):
+    code = "worker_lost"
+    sentence = "The worker was lost {attempts} times while it did this."
+    remedy = "Nothing was changed. Look at the status page, then start it again."
 
 
 class NotActive(Problem):
@@ -97,9 +105,9 @@ class Lease(Generic[J]):
     def check(self) -> None:
         """Call at every chunk and iteration. Raises Cancelled or LeaseLost; costs no query."""
         if self._lost.is_set() or self._ended:
-            raise LeaseLost(f"{self.job} is no longer ours")
+            raise LeaseLost(f"{self.job.log_name} is no longer ours")
         if self._cancelled.is_set():
-            raise Cancelled(f"{self.job} is to stop")
+            raise Cancelled(f"{self.job.log_name} is to stop")
 
     def progress(self, done: int, total: int | None = None, *, phase: str | None = None) -> None:
         """Say how far the work is; the next heartbeat writes it. Checks for cancel on the way."""
@@ -126,7 +134,7 @@ class Lease(Generic[J]):
             if not self._ended:
                 self.check()
                 if not self._rows.update(lease_expires_at=_lease_end()):
-                    raise LeaseLost(f"{self.job} is no longer ours")
+                    raise LeaseLost(f"{self.job.log_name} is no longer ours")
 
     def finish(self, **values: Any) -> None:
         """Mark the job done, with its last results; inside `writing` or on its own. Raises LeaseLost."""
@@ -135,6 +143,23 @@ class Lease(Generic[J]):
     def fail(self, code: str, detail: str) -> None:
         """Mark the job failed with what the user is told. Raises LeaseLost."""
         self._end(JobStatus.FAILED, error_code=code, error_detail=detail)
+
+    def give_back(self) -> None:
+        """Let somebody else, or the same worker a little later, make another attempt. Raises LeaseLost."""
+        if self.job.attempt >= self.job.max_attempts:
+            self.fail(WorkerLost.code, WorkerLost(attempts=self.job.attempt).detail)
+            return
+        returned = self._rows.update(
+            status=JobStatus.QUEUED,
+            dispatched_at=None,
+            lease_token=None,
+            lease_expires_at=None,
+            backend_pid=None,
+            phase="",
+        )
+        if not returned:
+            raise LeaseLost(f"{self.job.log_name} is no longer ours")
+        self._ended = True
 
     def _end(self, status: JobStatus, **values: Any) -> None:
         values = {
@@ -147,7 +172,7 @@ class Lease(Generic[J]):
         }
         ended = self._rows.update(**values, lease_token=None, lease_expires_at=None, backend_pid=None)
         if not ended:
-            raise LeaseLost(f"{self.job} is no longer ours")
+            raise LeaseLost(f"{self.job.log_name} is no longer ours")
         self._ended = True
 
     def beat(self) -> None:
@@ -172,7 +197,7 @@ class Lease(Generic[J]):
                     self.beat()
                 except Exception as error:
                     # The database may be restarting; the lease outlives it or the next beat finds it lost.
-                    logger.warning("Heartbeat of %s failed: %s", self.job, error)
+                    logger.warning("Heartbeat of %s failed: %s", self.job.log_name, type(error).__name__)
                     connection.close()
         finally:
             connection.close()
@@ -219,13 +244,16 @@ def carry_out(model: type[J], pk: int, execute: Callable[[J, Lease[J]], None]) -
     if lease is None:
         return False
     job = lease.job
+    request = current_request_id.set(job.request_id or "-")
+    logger.info("%s begins, attempt %d", job.log_name, job.attempt)
     try:
         with lease.kept():
             execute(job, lease)
         if not lease.ended:
             lease.finish()
+        logger.info("%s is done", job.log_name)
     except LeaseLost:
-        logger.warning("%s was taken over by somebody else; nothing of this attempt was kept", job)
+        logger.warning("%s was taken over by somebody else; nothing of this attempt was kept", job.log_name)
     except Cancelled:
         _end_quietly(lease, lambda: lease._end(JobStatus.CANCELLED))
     except KeyboardInterrupt:
@@ -238,13 +266,34 @@ def carry_out(model: type[J], pk: int, execute: Callable[[J, Lease[J]], None]) -
         # It must not leave the task: it would kill the worker's main process.
         _fail(lease, OutOfMemory())
     except Exception as error:
-        if getattr(error, "errno", None) == errno.ENOSPC or getattr(error, "sqlstate", None) == "53100":
+        if _is_disk_full(error):
             _fail(lease, DiskFull())
+        elif _is_connection_lost(error):
+            logger.warning("%s lost its connection to the database; it is given back", job.log_name)
+            connection.close()
+            _end_quietly(lease, lease.give_back)
         else:
             reference = lease.token.hex[:12]
-            logger.exception("%s failed, reference %s", job, reference)
+            logger.exception("%s failed, reference %s", job.log_name, reference)
             _fail(lease, Unexpected(kind=type(error).__name__, reference=reference))
+    finally:
+        current_request_id.reset(request)
     return True
+
+
+def _sqlstate(error: BaseException) -> str:
+    return getattr(error, "sqlstate", None) or getattr(error.__cause__, "sqlstate", None) or ""
+
+
+def _is_disk_full(error: Exception) -> bool:
+    return getattr(error, "errno", None) == errno.ENOSPC or _sqlstate(error) == "53100"
+
+
+def _is_connection_lost(error: Exception) -> bool:
+    """Whether the database went away under the work, or chose it as the victim of a deadlock: it may be done again."""
+    if not isinstance(error, DatabaseError | psycopg.Error):
+        return False
+    return _sqlstate(error).startswith(("08", "57P", "40")) or not connection.is_usable()
 
 
 def _fail(lease: Lease[Any], problem: Problem) -> None:
@@ -256,9 +305,9 @@ def _end_quietly(lease: Lease[Any], end: Callable[[], None]) -> None:
     try:
         end()
     except LeaseLost:
-        logger.warning("%s was taken over by somebody else before its end could be written", lease.job)
+        logger.warning("%s was taken over by somebody else before its end could be written", lease.job.log_name)
     except Exception:
-        logger.exception("The end of %s could not be written; the sweeper will take it up", lease.job)
+        logger.exception("The end of %s could not be written; the sweeper will take it up", lease.job.log_name)
         connection.close()
 
 

@@ -12,6 +12,8 @@ from django.db import models
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
+from segmentation_site.logs import request_id_now
+
 
 class JobStatus(models.TextChoices):
     """Where a job is. queued → running → done, failed or cancelled; running → queued again when its worker was lost."""
@@ -48,6 +50,8 @@ class Job(models.Model):
     progress_total = models.BigIntegerField(null=True)
     params = models.JSONField(default=dict, blank=True)
     input_sha256 = models.CharField(max_length=64, blank=True)
+    # Of the request that queued it: every line that is logged on its behalf carries it.
+    request_id = models.CharField(max_length=64, blank=True, default=request_id_now, editable=False)
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
     )
@@ -57,6 +61,11 @@ class Job(models.Model):
 
     class Meta:
         abstract = True
+
+    @property
+    def log_name(self) -> str:
+        """The job as logs name it: nothing in it is anybody's data, as the name of a file may be."""
+        return f"{self._meta.label} {self.pk}"
 
     @property
     def is_active(self) -> bool:

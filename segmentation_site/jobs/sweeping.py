@@ -13,6 +13,7 @@ from django.db.models.expressions import RawSQL
 from django.db.models.functions import Now
 
 from segmentation_site.jobs import bell
+from segmentation_site.jobs.leases import WorkerLost
 from segmentation_site.jobs.models import Job, JobStatus, Sweeps
 
 logger = logging.getLogger(__name__)
@@ -84,17 +85,14 @@ def _take_back(model: type[Job], swept: Swept) -> None:
             job.lease_token, job.lease_expires_at, job.backend_pid = None, None, None
             if job.cancel_requested_at:
                 job.status = JobStatus.CANCELLED
-                swept.cancelled.append(str(job))
+                swept.cancelled.append(job.log_name)
             elif job.attempt < job.max_attempts:
                 job.status, job.dispatched_at = JobStatus.QUEUED, None
-                swept.requeued.append(str(job))
+                swept.requeued.append(job.log_name)
             else:
-                job.status, job.error_code = JobStatus.FAILED, "worker_lost"
-                job.error_detail = (
-                    f"The worker was lost {job.attempt} times while it did this. Nothing was changed. "
-                    "Look at the status page, then start it again."
-                )
-                swept.failed.append(str(job))
+                problem = WorkerLost(attempts=job.attempt)
+                job.status, job.error_code, job.error_detail = JobStatus.FAILED, problem.code, problem.detail
+                swept.failed.append(job.log_name)
             if job.status != JobStatus.QUEUED:
                 job.finished_at = RawSQL("clock_timestamp()", [])
             job.save(
@@ -133,4 +131,4 @@ def _ring_again(model: type[Job], swept: Swept) -> None:
     )
     for job in unheard:
         bell.ring(job)
-        swept.rung.append(str(job))
+        swept.rung.append(job.log_name)

@@ -4,26 +4,24 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='Sweeps',
+            name="Sweeps",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('last_at', models.DateTimeField()),
-                ('sweeps', models.BigIntegerField(default=0)),
-                ('rung', models.BigIntegerField(default=0)),
-                ('requeued', models.BigIntegerField(default=0)),
-                ('failed', models.BigIntegerField(default=0)),
-                ('cancelled', models.BigIntegerField(default=0)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("last_at", models.DateTimeField()),
+                ("sweeps", models.BigIntegerField(default=0)),
+                ("rung", models.BigIntegerField(default=0)),
+                ("requeued", models.BigIntegerField(default=0)),
+                ("failed", models.BigIntegerField(default=0)),
+                ("cancelled", models.BigIntegerField(default=0)),
             ],
             options={
-                'verbose_name_plural': 'sweeps',
+                "verbose_name_plural": "sweeps",
             },
         ),
     ]
