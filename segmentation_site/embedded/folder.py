@@ -57,9 +57,12 @@ class DataFolder:
 
     @property
     def sockets(self) -> Path:
-        """Where the unix sockets are: in the folder, or in a short private one when their paths would be too long."""
+        """Where the unix sockets are: in the folder, or in a short private one where their paths would not do.
+
+        They may be too long; and a comma would part them in two for PostgreSQL's clients, with no way to escape it.
+        """
         inside = self.run
-        if len(os.fsencode(inside / ".s.PGSQL.5432.lock")) <= LONGEST_SOCKET_PATH:
+        if len(os.fsencode(inside / ".s.PGSQL.5432.lock")) <= LONGEST_SOCKET_PATH and "," not in str(inside):
             return inside
         digest = hashlib.sha256(os.fsencode(self.path)).hexdigest()[:12]
         short = Path(tempfile.gettempdir()) / f"segmentation-{os.getuid()}-{digest}"

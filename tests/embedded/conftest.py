@@ -1,0 +1,39 @@
+"""Data folders that are thrown away, and a site that is kept up over the tests of one file."""
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.embedded.processes import Site, free_port, names_of, processes_of
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """A data folder that is not there yet; when the test is over nothing may run in it."""
+    outside = Path(tempfile.mkdtemp(prefix="seg-emb-"))
+    data = outside / "data"
+    yield data
+    left = processes_of(data)
+    names = names_of(left)
+    for process in left:
+        process.kill()
+    shutil.rmtree(outside, ignore_errors=True)
+    assert not names
+
+
+@pytest.fixture(scope="module")
+def _site() -> Iterator[Site]:
+    outside = Path(tempfile.mkdtemp(prefix="seg-emb-"))
+    site = Site(outside / "data", free_port())
+    yield site
+    site.end()
+    shutil.rmtree(outside, ignore_errors=True)
+
+
+@pytest.fixture
+def site(_site: Site) -> Site:
+    """The site, up. Tests of one file share its data folder; one that stopped it leaves it to the next to start."""
+    return _site if _site.is_up else _site.start()
