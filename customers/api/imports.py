@@ -156,7 +156,8 @@ class Imports(ApiView):
 
 def _form(request: Request) -> tuple[UploadedFile, dict[str, str]]:
     """The file and the other fields, each at most once. Raises InvalidRequest with every fault."""
-    sent = cast(QueryDict, request.data)
+    # Without a body there is no form.
+    sent = request.data if isinstance(request.data, QueryDict) else QueryDict()
     faults = []
     for name, values in sent.lists():
         if name != FILE and name not in FIELDS:
