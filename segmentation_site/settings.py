@@ -312,14 +312,16 @@ USE_THOUSAND_SEPARATOR = True
 LOGGING: dict[str, Any] = {
     "version": 1,
     "disable_existing_loggers": False,
-    "filters": {"request_id": {"()": "segmentation_site.http.requests.RequestIdFilter"}},
-    "formatters": {"line": {"format": "{asctime} {levelname} {name} [{request_id}] {message}", "style": "{"}},
+    "formatters": {
+        "json": {"()": "segmentation_site.logs.formatter"},
+        # For people at a terminal.
+        "line": {"format": "{levelname} {name} {message}", "style": "{"},
+    },
     "handlers": {
         "stderr": {
             "class": "logging.StreamHandler",
             "stream": sys.stderr,
-            "formatter": "line",
-            "filters": ["request_id"],
+            "formatter": "line" if PROCESS == "command" else "json",
         }
     },
     "root": {
