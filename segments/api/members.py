@@ -91,8 +91,8 @@ class _MembersView(ApiView):
         )
 
 
-def _pinned(cursor: Any, segmentation: Segmentation) -> Run:
-    run = segmentation.runs.filter(pk=cursor[0], published_at__isnull=False).first()
+def _pinned(key: int, segmentation: Segmentation) -> Run:
+    run = segmentation.runs.filter(pk=key, published_at__isnull=False).first()
     if run is None:
         raise RunGone()
     return run
