@@ -309,6 +309,9 @@ USE_TZ = True
 TIME_ZONE = "UTC"
 USE_THOUSAND_SEPARATOR = True
 
+# What Prometheus sends as its bearer token; without one only this machine may read /metrics.
+METRICS_TOKEN: str = env.str("METRICS_TOKEN", default="")
+
 LOGGING: dict[str, Any] = {
     "version": 1,
     "disable_existing_loggers": False,

@@ -8,6 +8,7 @@ urlpatterns = [
     path("", include("customers.pages.urls")),
     path("", include("segmentation_site.access.pages.urls")),
     path("", include("segmentation_site.http.health")),
+    path("", include("segmentation_site.http.metrics")),
     path("api/", include("segmentation_site.http.api_urls")),
     path("admin/", admin.site.urls),
 ]

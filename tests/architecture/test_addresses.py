@@ -15,6 +15,7 @@ PUBLIC = {
     "login": "people sign in here",
     "logout": "signing out needs no right",
     "livez": "asked by supervisors, tells nothing",
+    "metrics": "counts of jobs, for this machine or whoever has the token",
     "readyz": "asked by load balancers, names at most a server",
     "api-schema": "describes the API, holds no data",
     "api-docs": "describes the API, holds no data",
