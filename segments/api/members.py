@@ -11,6 +11,7 @@ from segmentation_site.access.scopes import Scope
 from segmentation_site.access.views import ApiView
 from segmentation_site.http import paging
 from segmentation_site.http.caching import with_etag
+from segmentation_site.http.negotiating import ByPreference
 from segmentation_site.http.parameters import Parameter, names
 from segmentation_site.http.problems import IN_QUERY, InvalidRequest
 from segmentation_site.http.rendering import CsvRenderer, JSONRenderer, NdjsonRenderer
@@ -59,6 +60,7 @@ class RunGone(Problem):
 class _MembersView(ApiView):
     required_scope = Scope.MEMBERS_READ
     renderer_classes = (JSONRenderer, CsvRenderer, NdjsonRenderer)
+    content_negotiation_class = ByPreference
     query: ClassVar[dict[str, Any]] = {"GET": QUERY}
 
     def answer(self, request: Request, segmentation: Segmentation, segment: Segment | None) -> HttpResponseBase:

@@ -1,6 +1,7 @@
 """Programs start runs, follow them to their end, stop them and publish them."""
 
 import subprocess
+from typing import Any
 
 import pytest
 
@@ -25,7 +26,7 @@ def test_a_program_starts_a_run_and_follows_it_until_a_worker_has_published_it(
     started = caller.post(f"/segmentations/{segmentation.slug}/runs", {"publish": True})
 
     assert data(started, 202)["status"] in {"queued", "running"}
-    run = anywhere.eventually(lambda: _ended(caller, started["Location"]), seconds=90, what="the end of the run")
+    run = anywhere.eventually(lambda: _once_ended(caller, started["Location"]), seconds=90, what="the end of the run")
     assert (run["status"], run["error"], run["k"], run["customers"]) == ("published", None, 5, 200)
     assert run["inertia"] == pytest.approx(INERTIA, abs=0.01)
     assert run["silhouette"] == pytest.approx(SILHOUETTE, abs=0.0005)
@@ -34,9 +35,10 @@ def test_a_program_starts_a_run_and_follows_it_until_a_worker_has_published_it(
     assert caller.pull(f"/segmentations/{segmentation.slug}/runs")[0]["id"] == run["id"]
 
 
-def _ended(caller: Caller, location: str) -> dict[str, object] | None:
-    run: dict[str, object] = data(caller.get(location))
-    return None if run["status"] in {"queued", "running"} else run
+def _once_ended(caller: Caller, location: str) -> dict[str, Any]:
+    """The run, or nothing yet."""
+    run: dict[str, Any] = data(caller.get(location))
+    return {} if run["status"] in {"queued", "running"} else run
 
 
 def test_a_second_run_meanwhile_is_a_conflict_that_names_the_first(segmentation: Segmentation) -> None:
