@@ -126,7 +126,10 @@ def _told_by_framework(error: exceptions.APIException) -> Told:
     if (wait := getattr(error, "wait", None)) is not None:
         headers["Retry-After"] = str(ceil(wait))
     code = error.get_codes()
-    return error.status_code, code if isinstance(code, str) else error.default_code, str(error.detail), {}, headers
+    detail = str(error.detail)
+    # Some of the framework's own are no whole sentences.
+    sentence = detail if detail.endswith((".", "?", ")")) else f"{detail}."
+    return error.status_code, code if isinstance(code, str) else error.default_code, sentence, {}, headers
 
 
 def _told_by_database(error: Exception) -> Told:
