@@ -19,5 +19,5 @@ class ByPreference(DefaultContentNegotiation):
         by_type = {str(renderer.media_type): renderer for renderer in renderers}
         liked = request._request.get_preferred_type(list(by_type))
         if liked is None:
-            raise NotAcceptable(available_renderers=renderers)
+            raise NotAcceptable(available_renderers=list(by_type.values()))
         return by_type[liked], liked

@@ -1,7 +1,9 @@
 """Rows as the JSON that the API answers with, each with its shape in the API's description."""
 
+from collections.abc import Mapping
 from typing import Any
 
+from customers import attributes
 from segmentation_site.http.schema import (
     BOOLEAN,
     INTEGER,
@@ -14,7 +16,9 @@ from segmentation_site.http.schema import (
     one_of,
     shape,
 )
+from segments.browsing.explanations import Explanation
 from segments.browsing.segments import Card, cards, read_profile
+from segments.kmeans.explaining import FitWord
 from segments.kmeans.shapes import FeatureProfile, Scaling, Transform, Verdict
 from segments.models import Run, Segment, Segmentation, SegmentProfile
 from segments.models.run import RunState
@@ -241,4 +245,110 @@ def _of_feature(feature: FeatureProfile) -> dict[str, Any]:
         "eta_squared": feature.eta_squared,
         "bins": feature.bins,
         "edges": feature.edges,
+    }
+
+
+FIT = one_of([word.value for word in FitWord])
+MEMBER: Schema = {
+    "type": "object",
+    "properties": {
+        "external_id": TEXT,
+        "segment_id": TEXT,
+        "distance": NUMBER,
+        "fit": FIT,
+        "joined_at": nullable(MOMENT),
+        "run_id": TEXT,
+    },
+    "required": ["external_id", "segment_id", "distance", "fit", "joined_at", "run_id"],
+    # And what `fields` asks for.
+    "additionalProperties": {"type": ["string", "number", "null"]},
+}
+_TYPES: Mapping[str, Schema] = {"number": NUMBER, "date": {"type": "string", "format": "date"}}
+_VALUES: dict[str, Schema] = {
+    column.key: TEXT if column.key == "external_id" else nullable(_TYPES.get(column.kind, TEXT))
+    for column in attributes.columns()
+}
+_CUSTOMER = _VALUES | {"change_sequence": INTEGER, "created_at": MOMENT, "updated_at": MOMENT}
+CUSTOMER = shape("Customer", _CUSTOMER)
+SEGMENT_NAME = shape("SegmentName", {"id": TEXT, "name": TEXT})
+PLACE = shape(
+    "Place",
+    {
+        "segmentation": TEXT,
+        "run_id": TEXT,
+        "segment": nullable(SEGMENT_NAME),
+        "since": nullable(MOMENT),
+        "previous_segment": nullable(SEGMENT_NAME),
+        "fit": nullable(FIT),
+        "distance": nullable(NUMBER),
+        "runner_up": nullable(SEGMENT_NAME),
+    },
+)
+CUSTOMER_IN_SEGMENTS = shape("CustomerInSegments", _CUSTOMER | {"segmentations": list_of(PLACE)})
+EXPLANATION = shape(
+    "Explanation",
+    {
+        "segmentation": TEXT,
+        "run_id": TEXT,
+        "segment": nullable(SEGMENT_NAME),
+        "runner_up": nullable(SEGMENT_NAME),
+        "fit": nullable(FIT),
+        "sentence": TEXT,
+        "features": list_of(
+            shape(
+                "FeatureReason",
+                {
+                    "name": TEXT,
+                    "label": TEXT,
+                    "unit": TEXT,
+                    "value": nullable(NUMBER),
+                    "typical": nullable(NUMBER),
+                    "runner_up_typical": nullable(NUMBER),
+                    "gap": NUMBER,
+                },
+            )
+        ),
+    },
+)
+
+
+def _named(segment: Segment | None) -> dict[str, str] | None:
+    return {"id": segment.public_id, "name": segment.name} if segment else None
+
+
+def of_place(one: Explanation) -> dict[str, Any]:
+    """Where a customer is in one segmentation, since when, and what the second nearest segment is."""
+    return {
+        "segmentation": one.segmentation.slug,
+        "run_id": one.run.public_id,
+        "segment": _named(one.segment),
+        "since": one.joined_at,
+        "previous_segment": _named(one.before),
+        "fit": one.fit,
+        "distance": one.distance,
+        "runner_up": _named(one.runner_up),
+    }
+
+
+def of_explanation(one: Explanation) -> dict[str, Any]:
+    """Why a customer is in its segment, feature by feature, the strongest reason first."""
+    return {
+        "segmentation": one.segmentation.slug,
+        "run_id": one.run.public_id,
+        "segment": _named(one.segment),
+        "runner_up": _named(one.runner_up),
+        "fit": one.fit,
+        "sentence": one.sentence,
+        "features": [
+            {
+                "name": reason.name,
+                "label": reason.label,
+                "unit": reason.unit,
+                "value": reason.number,
+                "typical": reason.own,
+                "runner_up_typical": reason.other,
+                "gap": reason.gap,
+            }
+            for reason in one.reasons
+        ],
     }

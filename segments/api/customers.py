@@ -1,107 +1,43 @@
 """Customers with their segments, and why they are in them."""
 
-from collections.abc import Mapping
-from typing import Any
+import re
+from datetime import datetime
+from typing import Any, cast
 
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from customers import attributes, searching
+from customers import searching
 from segmentation_site.access.scopes import Scope
 from segmentation_site.access.views import ApiView
 from segmentation_site.http import paging
-from segmentation_site.http.parameters import boolean, moment, text
+from segmentation_site.http.parameters import Parameter, boolean, moment, text
 from segmentation_site.http.problems import IN_QUERY, InvalidRequest, NotFound
-from segmentation_site.http.schema import (
-    INTEGER,
-    MOMENT,
-    NUMBER,
-    TEXT,
-    Schema,
-    list_of,
-    nullable,
-    one_of,
-    operation,
-    page_of,
-    shape,
-)
+from segmentation_site.http.schema import INTEGER, MOMENT, operation, page_of
+from segments.api import answers
 from segments.browsing.assignments import members_of
-from segments.browsing.explanations import Explanation, explain_customer
-from segments.kmeans.explaining import FitWord
+from segments.browsing.explanations import explain_customer
 from segments.models import Segment
 
-_TYPES: Mapping[str, Schema] = {"number": NUMBER, "date": {"type": "string", "format": "date"}}
-_VALUES: dict[str, Schema] = {
-    column.key: TEXT if column.key == "external_id" else nullable(_TYPES.get(column.kind, TEXT))
-    for column in attributes.columns()
-}
-CUSTOMER = shape("Customer", {**_VALUES, "change_sequence": INTEGER, "created_at": MOMENT, "updated_at": MOMENT})
-SEGMENT_NAME = shape("SegmentName", {"id": TEXT, "name": TEXT})
-PLACE = shape(
-    "Place",
-    {
-        "segmentation": TEXT,
-        "run_id": TEXT,
-        "segment": nullable(SEGMENT_NAME),
-        "since": nullable(MOMENT),
-        "previous_segment": nullable(SEGMENT_NAME),
-        "fit": nullable(one_of([word.value for word in FitWord])),
-        "distance": nullable(NUMBER),
-        "runner_up": nullable(SEGMENT_NAME),
-    },
+_MOMENT = moment("updated_since", "Only customers that changed at this time or later.")
+
+
+def _since(given: str) -> datetime | int:
+    if re.fullmatch(r"[0-9]{1,18}", given):
+        return int(given)
+    try:
+        return cast(datetime, _MOMENT.read(given))
+    except ValueError as error:
+        raise ValueError(f"{error} Or give the change_sequence of the last customer that you have seen.") from None
+
+
+UPDATED_SINCE = Parameter(
+    "updated_since",
+    "Only customers that changed at this time or later; or, so that nothing is missed or seen twice, the "
+    "`change_sequence` of the last customer that you have seen: only those that changed after it.",
+    _since,
+    {"oneOf": [MOMENT, INTEGER]},
 )
-CUSTOMER_IN_SEGMENTS = shape(
-    "CustomerInSegments",
-    {
-        **_VALUES,
-        "change_sequence": INTEGER,
-        "created_at": MOMENT,
-        "updated_at": MOMENT,
-        "segmentations": list_of(PLACE),
-    },
-)
-EXPLANATION = shape(
-    "Explanation",
-    {
-        "segmentation": TEXT,
-        "run_id": TEXT,
-        "segment": nullable(SEGMENT_NAME),
-        "runner_up": nullable(SEGMENT_NAME),
-        "fit": nullable(one_of([word.value for word in FitWord])),
-        "sentence": TEXT,
-        "features": list_of(
-            shape(
-                "FeatureReason",
-                {
-                    "name": TEXT,
-                    "label": TEXT,
-                    "unit": TEXT,
-                    "value": nullable(NUMBER),
-                    "typical": nullable(NUMBER),
-                    "runner_up_typical": nullable(NUMBER),
-                    "gap": NUMBER,
-                },
-            )
-        ),
-    },
-)
-
-
-def _named(segment: Segment | None) -> dict[str, str] | None:
-    return {"id": segment.public_id, "name": segment.name} if segment else None
-
-
-def _place(one: Explanation) -> dict[str, Any]:
-    return {
-        "segmentation": one.segmentation.slug,
-        "run_id": one.run.public_id,
-        "segment": _named(one.segment),
-        "since": one.joined_at,
-        "previous_segment": _named(one.before),
-        "fit": one.fit,
-        "distance": one.distance,
-        "runner_up": _named(one.runner_up),
-    }
 
 
 class Customers(ApiView):
@@ -111,7 +47,7 @@ class Customers(ApiView):
     query = {
         "GET": (
             *paging.PAGING,
-            moment("updated_since", "Only customers that changed at this time or later."),
+            UPDATED_SINCE,
             text("segment", "Only the members of this segment: its id."),
             boolean("contactable", "Only customers who agreed to be contacted, or only the others."),
         )
@@ -119,15 +55,18 @@ class Customers(ApiView):
 
     @operation(
         "Customers in the order of their last change",
-        page_of(CUSTOMER),
-        description="A puller that goes on from its last cursor never misses a change.",
+        page_of(answers.CUSTOMER),
+        description="Ascending by `change_sequence`, which a customer gets anew with each change. A puller that keeps "
+        "the last one and gives it as `updated_since` next time never misses a change.",
     )
     def get(self, request: Request) -> Response:
         wanted = paging.asked(request, self.asked)
+        since = self.asked["updated_since"]
+        seen = since if isinstance(since, int) else 0
         found = searching.changed(
-            after=wanted.after or 0,
+            after=wanted.after or seen,
             size=wanted.size + 1,
-            since=self.asked["updated_since"],
+            since=since if isinstance(since, datetime) else None,
             is_contactable=self.asked["contactable"],
             among=self._members(),
         )
@@ -151,13 +90,13 @@ class CustomerOne(ApiView):
 
     @operation(
         "One customer and its segments",
-        CUSTOMER_IN_SEGMENTS,
+        answers.CUSTOMER_IN_SEGMENTS,
         description="In each segmentation in use: the segment, since when, the one before, how firmly it belongs there "
         "and the second nearest. No segment: it came after the run, or what the run looks at was not known.",
     )
     def get(self, request: Request, external_id: str) -> Response:
         pk, values = _known(external_id)
-        return Response(values | {"segmentations": [_place(one) for one in explain_customer(pk, values)]})
+        return Response(values | {"segmentations": [answers.of_place(one) for one in explain_customer(pk, values)]})
 
 
 class CustomerExplanation(ApiView):
@@ -168,7 +107,7 @@ class CustomerExplanation(ApiView):
 
     @operation(
         "Why this segment?",
-        EXPLANATION,
+        answers.EXPLANATION,
         description="Exact for K-means: feature by feature the customer's value, what is typical of its segment and of "
         "the runner-up, and the gap between its squared distances to both; positive speaks for its own segment.",
     )
@@ -182,34 +121,12 @@ class CustomerExplanation(ApiView):
         if len(found) > 1:
             slugs = ", ".join(one.segmentation.slug for one in found)
             raise InvalidRequest.at(f"{IN_QUERY}segmentation", "required", f"Say which segmentation: {slugs}.")
-        return Response(_explanation(found[0]))
-
-
-def _explanation(one: Explanation) -> dict[str, Any]:
-    return {
-        "segmentation": one.segmentation.slug,
-        "run_id": one.run.public_id,
-        "segment": _named(one.segment),
-        "runner_up": _named(one.runner_up),
-        "fit": one.fit,
-        "sentence": one.sentence,
-        "features": [
-            {
-                "name": reason.name,
-                "label": reason.label,
-                "unit": reason.unit,
-                "value": reason.number,
-                "typical": reason.own,
-                "runner_up_typical": reason.other,
-                "gap": reason.gap,
-            }
-            for reason in one.reasons
-        ],
-    }
+        return Response(answers.of_explanation(found[0]))
 
 
 def _known(external_id: str) -> tuple[int, dict[str, Any]]:
-    found = searching.known(external_id)
+    # PostgreSQL keeps no text with a NUL, and does not let itself be asked for it.
+    found = None if "\0" in external_id else searching.known(external_id)
     if found is None:
         raise NotFound()
     return found

@@ -15,12 +15,12 @@ from segmentation_site.http.negotiating import ByPreference
 from segmentation_site.http.parameters import Parameter, names
 from segmentation_site.http.problems import IN_QUERY, InvalidRequest
 from segmentation_site.http.rendering import CsvRenderer, JSONRenderer, NdjsonRenderer
-from segmentation_site.http.schema import NUMBER, TEXT, Schema, nullable, one_of, operation, page_of
+from segmentation_site.http.schema import TEXT, operation, page_of
 from segmentation_site.jobs.problems import Problem
+from segments.api import answers
 from segments.api.segmentations import find_segmentation
 from segments.api.segments import find_segment
 from segments.browsing.members import Members, Stream
-from segments.kmeans.explaining import FitWord
 from segments.models import Run, Segment, Segmentation
 
 # `external_id` is always there.
@@ -29,20 +29,6 @@ QUERY: tuple[Parameter, ...] = (
     *paging.PAGING,
     names("fields", "Values of the customer that come along, separated by commas.", FIELDS),
 )
-MEMBER: Schema = {
-    "type": "object",
-    "properties": {
-        "external_id": TEXT,
-        "segment_id": TEXT,
-        "distance": NUMBER,
-        "fit": one_of([word.value for word in FitWord]),
-        "joined_at": nullable(TEXT),
-        "run_id": TEXT,
-    },
-    "required": ["external_id", "segment_id", "distance", "fit", "joined_at", "run_id"],
-    # And what `fields` asks for.
-    "additionalProperties": {"type": ["string", "number", "null"]},
-}
 MEDIA_TYPES = {Stream.CSV: "text/csv; charset=utf-8", Stream.NDJSON: "application/x-ndjson"}
 DESCRIPTION = (
     "The cursor pins the run that was published when the pull began: a run that is published meanwhile does not mix "
@@ -105,7 +91,7 @@ class SegmentMembers(_MembersView):
 
     @operation(
         "Members of a segment",
-        page_of(MEMBER),
+        page_of(answers.MEMBER),
         media={"text/csv": TEXT, "application/x-ndjson": TEXT},
         headers=["If-None-Match"],
         refuses=[409],
@@ -121,7 +107,7 @@ class SegmentationMembers(_MembersView):
 
     @operation(
         "Members of all segments of a segmentation",
-        page_of(MEMBER),
+        page_of(answers.MEMBER),
         media={"text/csv": TEXT, "application/x-ndjson": TEXT},
         headers=["If-None-Match"],
         refuses=[409],
