@@ -21,6 +21,7 @@ ATTRIBUTE = shape(
         "maximum": nullable(NUMBER),
         "categories": list_of(TEXT),
         "is_feature": BOOLEAN,
+        "is_built_in": BOOLEAN,
     },
 )
 
@@ -38,7 +39,8 @@ class Attributes(ApiView):
         "segments apart.",
     )
     def get(self, request: Request) -> Response:
-        features = attributes.feature_labels()
+        features = {column.key for column in attributes.features()}
+        built_in = {column.key for column in attributes.columns()}
         known = [
             {
                 "key": column.key,
@@ -49,8 +51,9 @@ class Attributes(ApiView):
                 "maximum": column.maximum,
                 "categories": list(column.categories),
                 "is_feature": column.key in features,
+                "is_built_in": column.key in built_in,
             }
-            for column in attributes.columns()
+            for column in attributes.registry()
         ]
         page = paging.Page(*paging.in_order(known, paging.asked(request, self.asked)))
         return Response(paging.answer(request, page))
