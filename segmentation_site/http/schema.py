@@ -50,7 +50,10 @@ def shape(name: str, properties: Mapping[str, Schema], *, optional: Sequence[str
 
 def nullable(schema: Schema) -> Schema:
     """The same, or null."""
-    return {"oneOf": [schema, {"type": "null"}]} if "$ref" in schema else schema | {"type": [schema["type"], "null"]}
+    if "$ref" in schema:
+        return {"oneOf": [schema, {"type": "null"}]}
+    allowed = {"enum": [*schema["enum"], None]} if "enum" in schema else {}
+    return schema | {"type": [schema["type"], "null"]} | allowed
 
 
 def list_of(schema: Schema) -> Schema:
