@@ -7,6 +7,7 @@ from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 
+from segmentation_site.http import idempotency
 from segmentation_site.http.parameters import Parameter
 from segmentation_site.http.problems import MEDIA_TYPE
 
@@ -122,9 +123,18 @@ def operation(
     elif body is not None:
         request = {"application/json": body}
     extra = [OpenApiParameter(name, str, OpenApiParameter.HEADER) for name in headers]
+    if idempotency.HEADER in headers:
+        extra += [
+            _header_of_answer(status, "Location", "Where to follow the work.", TEXT | {"format": "uri"}),
+            _header_of_answer(status, idempotency.REPLAYED, "`true` where this is the answer of an earlier request."),
+        ]
     return extend_schema(
         summary=summary, description=description or None, request=request, responses=answers, parameters=extra
     )
+
+
+def _header_of_answer(status: int, name: str, description: str, schema: Schema = TEXT) -> OpenApiParameter:
+    return OpenApiParameter(name, schema, OpenApiParameter.HEADER, description=description, response=[status])
 
 
 class ProblemAutoSchema(AutoSchema):
@@ -178,8 +188,12 @@ class ProblemAutoSchema(AutoSchema):
 
 
 def only_described(endpoints: list[tuple[str, str, str, Any]]) -> list[tuple[str, str, str, Any]]:
-    """The endpoints of the API proper; drf-spectacular asks before it makes the document."""
-    return [endpoint for endpoint in endpoints if endpoint[0].startswith("/api/v1/")]
+    """The endpoints of the API proper, with ids called ids; drf-spectacular asks before it makes the document."""
+    return [
+        (path.replace("{public_id}", "{id}"), pattern.replace(":public_id>", ":id>"), method, view)
+        for path, pattern, method, view in endpoints
+        if path.startswith("/api/v1/")
+    ]
 
 
 def add_shapes(result: dict[str, Any], generator: Any, request: Any, public: bool) -> dict[str, Any]:
