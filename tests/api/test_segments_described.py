@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-import jsonschema
+import jsonschema  # type: ignore[import-untyped]
 import orjson
 import pytest
 from drf_spectacular.generators import SchemaGenerator
