@@ -21,12 +21,18 @@
             field.addEventListener("dragenter", () => over(true));
             field.addEventListener("dragleave", () => over(false));
             field.addEventListener("drop", () => over(false));
-            field.addEventListener("change", () => {
-                const [file] = field.files;
-                if (file) {
-                    name.textContent = `${file.name} (${size(file.size)})`;
-                }
-            });
+            // Heard on its way down and stopped: the admin theme's script expects a text field beside each file field.
+            zone.addEventListener(
+                "change",
+                (event) => {
+                    event.stopPropagation();
+                    const [file] = field.files;
+                    if (file) {
+                        name.textContent = `${file.name} (${size(file.size)})`;
+                    }
+                },
+                true,
+            );
             form.addEventListener("submit", () => {
                 form.querySelector("[data-drop-zone-busy]").hidden = false;
             });

@@ -1,0 +1,121 @@
+"""A real site for a real browser: gunicorn, a Celery worker, and Chromium, on the suite's own servers."""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from urllib.error import URLError
+from urllib.request import urlopen
+
+import pytest
+from django.contrib.auth.models import User
+from playwright.sync_api import ConsoleMessage, Page
+
+from tests import given
+from tests.conftest import ROOT
+
+# Playwright's synchronous calls run beside an event loop, in which Django otherwise refuses to ask the database.
+os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
+
+WIDE, PHONE = (1280, 900), (390, 844)
+
+
+def _chromium() -> str | None:
+    return next((path for name in ("chromium", "chromium-browser") if (path := shutil.which(name))), None)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    here = Path(__file__).parent
+    for item in items:
+        if here in item.path.parents:
+            item.add_marker(pytest.mark.browser)
+            if _chromium() is None:
+                item.add_marker(
+                    pytest.mark.skip(reason="NO CHROMIUM HERE: nothing of the pages was tested in a browser")
+                )
+
+
+@pytest.fixture(autouse=True)
+def _passwords_as_the_site_keeps_them(settings: object) -> None:
+    """People of these tests sign in at a site of its own, which knows no quick hasher."""
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher"]  # type: ignore[attr-defined]
+
+
+@pytest.fixture(scope="session")
+def browser_type_launch_args() -> dict[str, object]:
+    """The system's Chromium; as root it has no sandbox."""
+    return {"executable_path": _chromium(), "args": ["--no-sandbox"] if os.getuid() == 0 else []}
+
+
+@pytest.fixture(scope="session")
+def browser_context_args() -> dict[str, object]:
+    return {"viewport": {"width": WIDE[0], "height": WIDE[1]}, "reduced_motion": "reduce"}
+
+
+@pytest.fixture(scope="session")
+def web(django_db_setup: None) -> Iterator[str]:
+    """The address of a real web server on the suite's database, with the static files as they are delivered."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    env = os.environ | {"DATABASE_URL": given.url_of_test_database(), "SEGMENTATION_PROCESS": "web"}
+    subprocess.run(
+        [sys.executable, "manage.py", "collectstatic", "--noinput"], cwd=ROOT, env=env, check=True, stdout=-3
+    )
+    command = [sys.executable, "-m", "gunicorn", "segmentation_site.wsgi", "--bind", f"127.0.0.1:{port}"]
+    options = ["--workers", "1", "--worker-class", "gthread", "--threads", "4", "--log-level", "warning"]
+    process = subprocess.Popen([*command, *options, "--control-socket", f"{env['DATA_DIR']}/ctl"], cwd=ROOT, env=env)
+    url = f"http://127.0.0.1:{port}"
+    given.eventually(lambda: _answers(url), what="the web server")
+    yield url
+    process.terminate()
+    process.wait(30)
+
+
+def _answers(url: str) -> bool:
+    try:
+        with urlopen(f"{url}/livez", timeout=5):  # noqa: S310 - a site of our own
+            return True
+    except URLError:
+        return False
+
+
+@pytest.fixture
+def site(web: str, worker: object, page: Page) -> str:
+    """The address of the site, with a worker, whose pages `page` may visit without anything going wrong in them."""
+    return web
+
+
+@pytest.fixture
+def complaints(page: Page) -> Iterator[list[str]]:
+    """What the browser complained of; the test fails when there is anything in the end."""
+    found: list[str] = []
+
+    def hear(message: ConsoleMessage) -> None:
+        # Chromium says so of every answer that is refused on purpose, such as a form with a fault.
+        if message.type == "error" and "the server responded with a status of 4" not in message.text:
+            found.append(f"{page.url}: {message.text}")
+
+    page.on("console", hear)
+    page.on("pageerror", lambda error: found.append(f"{page.url}: {error}"))
+    yield found
+    assert not found
+
+
+@pytest.fixture
+def sign_in(site: str, page: Page, complaints: list[str]) -> Callable[[User], None]:
+    """`sign_in(user)` through the page, as people do."""
+
+    page.set_default_timeout(15_000)
+
+    def enter(user: User) -> None:
+        page.goto(f"{site}/accounts/login/")
+        page.get_by_label("Username").fill(user.username)
+        page.get_by_label("Password").fill(given.PASSWORD)
+        page.get_by_role("button", name="Sign in").click()
+        page.wait_for_url(f"{site}/")
+
+    return enter
