@@ -48,7 +48,8 @@ class DataFolder:
 
     @property
     def valkey(self) -> Path:
-        return self._folder("valkey")
+        """Valkey's own folder; `valkey.prepare` makes it."""
+        return self.path / "valkey"
 
     @property
     def postgres(self) -> Path:

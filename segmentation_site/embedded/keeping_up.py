@@ -61,8 +61,9 @@ def keep_up(
         site = site_from_settings(host, choose_port())
         supervisor = Supervisor(site)
         try:
+            if not site.embedded_postgres:
+                _reach_database()
             supervisor.start_servers()
-            _reach_database()
             migrate(say)
             collect_static()
             before_opening()

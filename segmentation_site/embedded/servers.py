@@ -94,7 +94,10 @@ def start_postgres(folder: DataFolder) -> None:
 def start_valkey(folder: DataFolder) -> None:
     """Start Valkey unless it runs; returns when it answers."""
     log = folder.logs / "valkey.log"
-    started = None if valkey.is_ready(folder) else _spawn(valkey.command(folder), log)
+    started = None
+    if not valkey.is_ready(folder):
+        valkey.prepare(folder)
+        started = _spawn(valkey.command(folder), log)
     wait_until(lambda: valkey.is_ready(folder), "Valkey", log, started)
 
 

@@ -187,6 +187,8 @@ class Supervisor:
         folder = self.site.folder
         if self.site.embedded_postgres:
             postgres.prepare(folder)
+        if self.site.embedded_valkey:
+            valkey.prepare(folder)
         configuration = folder.run / "supervisord.conf"
         configuration.touch(mode=0o600)
         configuration.write_text(self._configuration())
@@ -195,17 +197,13 @@ class Supervisor:
             self._process = subprocess.Popen(
                 [
                     *_told_of_parents_death("TERM"),
-                    sys.executable,
-                    "-m",
-                    "supervisor.supervisord",
-                    "-n",
-                    "-c",
-                    str(configuration),
+                    # -P: nothing is imported from the data folder, where it works.
+                    *(sys.executable, "-P", "-m", "supervisor.supervisord", "-n", "-c", str(configuration)),
                 ],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
-                cwd=ROOT,
+                cwd=folder.path,
                 env=os.environ | {MARK: str(folder.path)},
                 start_new_session=True,
             )
@@ -248,18 +246,18 @@ class Supervisor:
         return ServerProxy("http://supervisor", SupervisorTransport(None, None, f"unix://{self._socket}")).supervisor
 
     def _configuration(self) -> str:
-        folder = self.site.folder
         user = ["user=root"] if os.getuid() == 0 else []
         lines = [
             "[unix_http_server]",
             f"file={_escaped(self._socket)}",
             "chmod=0600",
             "[supervisord]",
-            f"logfile={_escaped(folder.logs / 'supervisor.log')}",
+            # Seen from the data folder: supervisor expands percent signs in a whole path once here and twice there.
+            "logfile=logs/supervisor.log",
             "logfile_maxbytes=5MB",
             "logfile_backups=1",
-            f"pidfile={_escaped(folder.run / 'supervisord.pid')}",
-            f"childlogdir={_escaped(folder.logs)}",
+            "pidfile=run/supervisord.pid",
+            "childlogdir=logs",
             *user,
             "[rpcinterface:supervisor]",
             "supervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface",
@@ -295,7 +293,7 @@ class Supervisor:
             # A worker killed the hard way takes its pool processes with it.
             "killasgroup=true",
             "redirect_stderr=true",
-            f"stdout_logfile={_escaped(folder.logs / (name + '.log'))}",
+            f"stdout_logfile=logs/{name}.log",
             "stdout_logfile_maxbytes=10MB",
             "stdout_logfile_backups=3",
             *environment,

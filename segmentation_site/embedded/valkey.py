@@ -46,6 +46,11 @@ def command(folder: DataFolder) -> list[str]:
     ]
 
 
+def prepare(folder: DataFolder) -> None:
+    """Make the folder that the server keeps its queue in."""
+    folder.valkey.mkdir(mode=0o700, exist_ok=True)
+
+
 def is_ready(folder: DataFolder) -> bool:
     """Whether the server answers PING."""
     try:

@@ -9,12 +9,15 @@ import pytest
 
 from tests.embedded.processes import Site, free_port, names_of, processes_of
 
+# Every character that a shell, a URL, a configuration file or an argument might take for something else.
+ODD_NAME = "100 % of 'all' \"quoted\" Ümläute; $HOME & blanks"
+
 
 @pytest.fixture
 def folder() -> Iterator[Path]:
     """A data folder that is not there yet; when the test is over nothing may run in it."""
     outside = Path(tempfile.mkdtemp(prefix="seg-emb-"))
-    data = outside / "data"
+    data = outside / ODD_NAME
     yield data
     left = processes_of(data)
     names = names_of(left)
@@ -27,7 +30,7 @@ def folder() -> Iterator[Path]:
 @pytest.fixture(scope="module")
 def _site() -> Iterator[Site]:
     outside = Path(tempfile.mkdtemp(prefix="seg-emb-"))
-    site = Site(outside / "data", free_port())
+    site = Site(outside / ODD_NAME, free_port())
     yield site
     site.end()
     shutil.rmtree(outside, ignore_errors=True)

@@ -169,12 +169,17 @@ class Site:
     def status(self, path: str) -> int:
         """The status of a GET; 0 when nobody answers."""
         try:
-            with urlopen(self.url + path, timeout=10) as response:
+            with urlopen(self.url + path, timeout=10) as response:  # noqa: S310 - an address of our own
                 return int(response.status)
         except HTTPError as error:
             return error.code
         except OSError:
             return 0
+
+    def page(self, path: str) -> str:
+        """What a GET gives."""
+        with urlopen(self.url + path, timeout=10) as response:  # noqa: S310 - an address of our own
+            return str(response.read().decode())
 
     def process_of(self, name: str) -> int:
         """The id of the supervised process of that name which was started last."""
@@ -187,6 +192,6 @@ class Site:
         except psutil.NoSuchProcess:
             return set()
 
-    def is_well(self) -> bool:
-        """Whether `doctor` finds everything well."""
-        return manage(self.folder, "doctor", **self.more).returncode == 0
+    def doctors_page(self) -> str:
+        """What `doctor` prints."""
+        return manage(self.folder, "doctor", **self.more).stdout

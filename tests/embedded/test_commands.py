@@ -1,6 +1,7 @@
 """A command finds the servers of its data folder running, or starts them for as long as it takes."""
 
 import os
+import shutil
 import signal
 import subprocess
 from pathlib import Path
@@ -67,17 +68,14 @@ def test_with_servers_of_ones_own_none_is_started(folder: Path, db: None) -> Non
     assert not (folder / "valkey").exists()
 
 
-@pytest.mark.parametrize("name", ["with blanks, 100 % and Ümläute; 'quoted'", "far/" * 30], ids=["odd", "long"])
-def test_any_path_will_do(folder: Path, name: str) -> None:
+@pytest.mark.parametrize("name", ["here, and there", "far/" * 30], ids=["comma", "long"])
+def test_sockets_are_elsewhere_when_the_path_would_not_do_for_them(folder: Path, name: str) -> None:
     inside = folder / name
     assert server_seen_by_a_command(inside)
     assert len(os.fsencode(DataFolder(inside).postgres_socket)) <= 107
     assert not processes_of(inside)
-    socket_folder = DataFolder(inside).sockets
-    if not socket_folder.is_relative_to(folder):
-        for left in socket_folder.iterdir():
-            left.unlink()
-        socket_folder.rmdir()
+    assert not DataFolder(inside).sockets.is_relative_to(folder)
+    shutil.rmtree(DataFolder(inside).sockets)
 
 
 @pytest.mark.skipif(not AS_ROOT, reason="only root can make a folder of root's: this claim was NOT tested")
