@@ -33,5 +33,6 @@ urlpatterns = [
     path("schema", SpectacularAPIView.as_view(), name="api-schema"),
     # The split view keeps its script in a file of its own: no inline script is allowed here.
     path("docs", SpectacularSwaggerSplitView.as_view(url_name="api-schema"), name="api-docs"),
-    re_path(r"^.*$", nothing_here, name="api-nothing"),
+    # A dot would not match a line break.
+    re_path(r"^[\s\S]*$", nothing_here, name="api-nothing"),
 ]

@@ -22,6 +22,8 @@ NUMBER: Schema = {"type": "number"}
 BOOLEAN: Schema = {"type": "boolean"}
 MOMENT: Schema = {"type": "string", "format": "date-time"}
 
+IF_NONE_MATCH = "If-None-Match"
+
 REFUSALS = {
     400: "Something in the request cannot be; `errors` says where.",
     401: "No key, or one that is wrong, expired or revoked.",
@@ -117,6 +119,8 @@ def operation(
     answers |= {(code, MEDIA_TYPE): OpenApiResponse(PROBLEM, REFUSALS[code]) for code in sorted(refuses)}
     if not contents:
         answers[status] = OpenApiResponse(description="Done.")
+    if IF_NONE_MATCH in headers:
+        answers[304] = OpenApiResponse(description="Nothing has changed since the answer with this `ETag`.")
     request: Any = body
     if body is not None and not ("$ref" in body or "type" in body):
         request = dict(body)
@@ -128,6 +132,8 @@ def operation(
             _header_of_answer(status, "Location", "Where to follow the work.", TEXT | {"format": "uri"}),
             _header_of_answer(status, idempotency.REPLAYED, "`true` where this is the answer of an earlier request."),
         ]
+    if IF_NONE_MATCH in headers:
+        extra.append(_header_of_answer(status, "ETag", "Send it back as `If-None-Match`."))
     return extend_schema(
         summary=summary, description=description or None, request=request, responses=answers, parameters=extra
     )

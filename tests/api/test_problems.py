@@ -26,7 +26,17 @@ def client(db: None) -> Client:
 
 @pytest.mark.parametrize(
     "address",
-    ["/api", "/api/", "/api/v1", "/api/v1/", "/api/v2/me", "/api/v1/me/", "/api/v1/unknown", "/api/v1/imports/a/b/c"],
+    [
+        "/api",
+        "/api/",
+        "/api/v1",
+        "/api/v1/",
+        "/api/v2/me",
+        "/api/v1/me/",
+        "/api/v1/unknown",
+        "/api/v1/imports/a/b/c",
+        "/api/v1/a%0Ab",
+    ],
 )
 def test_where_nothing_is_a_problem_says_so(client: Client, address: str) -> None:
     problem(client.get(address, follow=True), 404, "not_found")

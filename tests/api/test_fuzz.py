@@ -1,0 +1,77 @@
+"""Nothing that can be asked makes the site fail: questions are made up out of the API's own description."""
+
+import re
+from typing import Any
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from pytest_django.live_server_helper import LiveServer
+from schemathesis import APIOperation, Case, GenerationMode
+from schemathesis.checks import not_a_server_error
+from schemathesis.core.result import Ok
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+from segmentation_site.access import keys
+from segmentation_site.access.scopes import Scope
+from segments.models import Run, Segment
+from tests.api.calling import Caller, data
+
+# Per endpoint and kind of question; the same ones each time.
+QUESTIONS = settings(
+    max_examples=10,
+    derandomize=True,
+    database=None,
+    deadline=None,
+    phases=[Phase.explicit, Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)
+CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
+
+
+def ask(operation: APIOperation, address: str, secret: str, **given_parameters: Any) -> int:
+    """Ask what the description of a GET allows, and what it does not. Returns how many questions those were."""
+    asked = 0
+
+    @QUESTIONS
+    @given(st.data())
+    def questions(chosen: st.DataObject) -> None:
+        nonlocal asked
+        mode = chosen.draw(st.sampled_from([GenerationMode.POSITIVE, GenerationMode.NEGATIVE]))
+        case: Case = chosen.draw(operation.as_strategy(generation_mode=mode, **given_parameters))
+        response = case.call(base_url=address, headers={"Authorization": f"Bearer {secret}"})
+        case.validate_response(response, checks=CHECKS)
+        asked += 1
+
+    questions()
+    return asked
+
+
+@pytest.mark.django_db(transaction=True)
+def test_no_question_makes_the_site_fail(live_server: LiveServer, published: Run, settings: Any) -> None:
+    settings.API_CALLS_PER_MINUTE = 0
+    _, secret = keys.create_key("a tool", scopes=list(Scope), by=None)
+    description = data(Caller().get(f"{live_server.url}/api/schema?format=json"))
+    schema = schemathesis.openapi.from_dict(description).include(method="GET")
+    real = {
+        "slug": published.segmentation.slug,
+        "external_id": "17",
+        "runs": published.public_id,
+        "segments": Segment.objects.first().public_id,  # type: ignore[union-attr]
+    }
+    found = list(schema.get_all_operations())
+    assert len(found) > 10
+    for one in found:
+        assert isinstance(one, Ok), one
+        operation = one.ok()
+        assert ask(operation, live_server.url, secret)
+        names = re.findall(r"{(\w+)}", operation.path)
+        noun = operation.path.split("/")[3]
+        known = {name: real[noun if name == "id" else name] for name in names if noun != "imports"}
+        if known:
+            assert ask(operation, live_server.url, secret, path_parameters=known)
