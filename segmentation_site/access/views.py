@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
-from rest_framework.exceptions import Throttled
+from rest_framework.exceptions import NotAuthenticated, Throttled
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -37,6 +37,8 @@ class ApiView(APIView):
         if known and request.method not in self.allowed_methods:
             # Before the scope is asked for: no scope would help.
             self.http_method_not_allowed(request)
+        if not known:
+            raise NotAuthenticated("No key came along. Send one as `Authorization: Bearer seg_…`, or sign in.")
         super().check_permissions(request)
 
     def check_throttles(self, request: Request) -> None:

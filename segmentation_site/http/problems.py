@@ -68,7 +68,7 @@ def as_problem(error: Exception, context: Mapping[str, Any]) -> Response:
     request: Request = context["request"]
     # The problem is JSON, whatever the request would have liked to get.
     request.accepted_renderer, request.accepted_media_type = JSONRenderer(), MEDIA_TYPE
-    status, code, detail, more, headers = _told(error, request)
+    status, code, detail, more, headers = _told(error, context)
     document = {
         "type": f"urn:problem-type:{code}",
         "title": HTTPStatus(status).phrase,
@@ -84,7 +84,7 @@ def as_problem(error: Exception, context: Mapping[str, Any]) -> Response:
 Told = tuple[int, str, str, dict[str, Any], dict[str, str]]
 
 
-def _told(error: Exception, request: Request) -> Told:
+def _told(error: Exception, context: Mapping[str, Any]) -> Told:
     """Status, code, sentence, further members and headers of the problem that an exception stands for."""
     if isinstance(error, Problem):
         return error.http_status, error.code, error.detail, _errors(_faults(error)) | error.members, {}
@@ -92,9 +92,9 @@ def _told(error: Exception, request: Request) -> Told:
         faults = list(_walk(error.get_full_details(), ""))
         return 400, InvalidRequest.code, " ".join(fault.detail for fault in faults), _errors(faults), {}
     if isinstance(error, exceptions.APIException):
-        return _told_by_framework(error)
+        return _told_by_framework(error, context["view"])
     if isinstance(error, Http404):
-        return _told(NotFound(), request)
+        return _told(NotFound(), context)
     if isinstance(error, PermissionDenied):
         return 403, "permission_denied", str(error) or "You may not do this.", {}, {}
     if isinstance(error, RequestDataTooBig):
@@ -103,6 +103,7 @@ def _told(error: Exception, request: Request) -> Told:
         return 400, "bad_request", "This request could not be read.", {}, {}
     if isinstance(error, OperationalError | InterfaceError):
         return _told_by_database(error)
+    request = context["request"]
     logger.error("%s %s failed", request.method, request.path, exc_info=error)
     got_request_exception.send(sender=None, request=request._request)
     return 500, "internal_error", "Something went wrong that we did not foresee. Tell us the request id.", {}, {}
@@ -119,7 +120,7 @@ def _errors(faults: Iterable[Fault]) -> dict[str, Any]:
     return {"errors": errors} if errors else {}
 
 
-def _told_by_framework(error: exceptions.APIException) -> Told:
+def _told_by_framework(error: exceptions.APIException, view: Any) -> Told:
     headers = {}
     if challenge := getattr(error, "auth_header", None):
         headers["WWW-Authenticate"] = challenge
@@ -129,7 +130,19 @@ def _told_by_framework(error: exceptions.APIException) -> Told:
     detail = str(error.detail)
     # Some of the framework's own are no whole sentences.
     sentence = detail if detail.endswith((".", "?", ")")) else f"{detail}."
-    return error.status_code, code if isinstance(code, str) else error.default_code, sentence, {}, headers
+    told = f"{sentence} {_remedy(error, view)}".strip()
+    return error.status_code, code if isinstance(code, str) else error.default_code, told, {}, headers
+
+
+def _remedy(error: exceptions.APIException, view: Any) -> str:
+    """What to send instead, where the framework does not say."""
+    if isinstance(error, exceptions.UnsupportedMediaType):
+        return f"Send {' or '.join(parser.media_type for parser in view.parser_classes)}."
+    if isinstance(error, exceptions.NotAcceptable):
+        return f"To be had here: {', '.join(renderer.media_type for renderer in view.renderer_classes)}."
+    if isinstance(error, exceptions.MethodNotAllowed):
+        return f"To be had here: {', '.join(view.allowed_methods)}."
+    return ""
 
 
 def _told_by_database(error: Exception) -> Told:

@@ -116,13 +116,15 @@ def test_a_cursor_of_another_list_and_one_that_was_altered_are_refused(client: C
 
 
 def test_what_cannot_be_answered_in_the_wanted_format_is_told_in_json(client: Client) -> None:
-    problem(client.get(ATTRIBUTES, headers={"Accept": "application/xml"}), 406, "not_acceptable")
+    refused = problem(client.get(ATTRIBUTES, headers={"Accept": "application/xml"}), 406, "not_acceptable")
+    assert "application/json" in refused["detail"]
     problem(client.get(f"{IMPORTS}/imp_none/rejects", headers={"Accept": "text/csv"}), 404, "not_found")
 
 
 def test_an_upload_that_is_no_form_is_told(client: Client) -> None:
     for kind in ("application/json", "text/csv", "application/octet-stream", "x"):
-        problem(client.post(IMPORTS, "a,b", content_type=kind), 415, "unsupported_media_type")
+        document = problem(client.post(IMPORTS, "a,b", content_type=kind), 415, "unsupported_media_type")
+        assert document["detail"].endswith("Send multipart/form-data.")
 
 
 def test_a_form_that_breaks_off_is_told(client: Client) -> None:

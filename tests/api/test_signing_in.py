@@ -45,7 +45,7 @@ def test_a_key_opens_the_api_and_tells_what_it_is(client: Client) -> None:
 
 def test_without_a_key_the_api_says_how_to_sign_in(client: Client) -> None:
     answer = client.get(ME)
-    problem(answer, 401, "not_authenticated")
+    assert "Authorization: Bearer" in problem(answer, 401, "not_authenticated")["detail"]
     assert answer["WWW-Authenticate"] == 'Bearer realm="api"'
 
 
