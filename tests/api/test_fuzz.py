@@ -1,4 +1,4 @@
-"""Nothing that can be asked makes the site fail: questions are made up out of the API's own description."""
+"""Nothing that can be sent makes the site fail: requests are made up out of the API's own description."""
 
 import re
 from typing import Any
@@ -22,8 +22,8 @@ from segmentation_site.access.scopes import Scope
 from segments.models import Run, Segment
 from tests.api.calling import Caller, data
 
-# Per endpoint and kind of question; the same ones each time.
-QUESTIONS = settings(
+# Per endpoint and kind of request; the same ones each time.
+REQUESTS = settings(
     max_examples=10,
     derandomize=True,
     database=None,
@@ -34,30 +34,34 @@ QUESTIONS = settings(
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
 
 
-def ask(operation: APIOperation, address: str, secret: str, **given_parameters: Any) -> int:
-    """Ask what the description of a GET allows, and what it does not. Returns how many questions those were."""
-    asked = 0
+def send(operation: APIOperation, address: str, secret: str, **given_parameters: Any) -> int:
+    """Send what the description allows, and what it does not. Returns how many requests those were."""
+    sent = 0
 
-    @QUESTIONS
+    @REQUESTS
     @given(st.data())
-    def questions(chosen: st.DataObject) -> None:
-        nonlocal asked
+    def requests(chosen: st.DataObject) -> None:
+        nonlocal sent
         mode = chosen.draw(st.sampled_from([GenerationMode.POSITIVE, GenerationMode.NEGATIVE]))
         case: Case = chosen.draw(operation.as_strategy(generation_mode=mode, **given_parameters))
         response = case.call(base_url=address, headers={"Authorization": f"Bearer {secret}"})
         case.validate_response(response, checks=CHECKS)
-        asked += 1
+        sent += 1
 
-    questions()
-    return asked
+    requests()
+    return sent
 
 
 @pytest.mark.django_db(transaction=True)
-def test_no_question_makes_the_site_fail(live_server: LiveServer, published: Run, settings: Any) -> None:
+@pytest.mark.parametrize("is_reading", [True, False], ids=["reading", "changing"])
+def test_no_request_makes_the_site_fail(
+    live_server: LiveServer, published: Run, settings: Any, is_reading: bool
+) -> None:
     settings.API_CALLS_PER_MINUTE = 0
     _, secret = keys.create_key("a tool", scopes=list(Scope), by=None)
     description = data(Caller().get(f"{live_server.url}/api/schema?format=json"))
-    schema = schemathesis.openapi.from_dict(description).include(method="GET")
+    whole = schemathesis.openapi.from_dict(description)
+    schema = whole.include(method="GET") if is_reading else whole.exclude(method="GET")
     real = {
         "slug": published.segmentation.slug,
         "external_id": "17",
@@ -65,13 +69,13 @@ def test_no_question_makes_the_site_fail(live_server: LiveServer, published: Run
         "segments": Segment.objects.first().public_id,  # type: ignore[union-attr]
     }
     found = list(schema.get_all_operations())
-    assert len(found) > 10
+    assert len(found) >= 8
     for one in found:
         assert isinstance(one, Ok), one
         operation = one.ok()
-        assert ask(operation, live_server.url, secret)
+        assert send(operation, live_server.url, secret)
         names = re.findall(r"{(\w+)}", operation.path)
         noun = operation.path.split("/")[3]
         known = {name: real[noun if name == "id" else name] for name in names if noun != "imports"}
         if known:
-            assert ask(operation, live_server.url, secret, path_parameters=known)
+            assert send(operation, live_server.url, secret, path_parameters=known)
