@@ -20,15 +20,14 @@ LONG = "Unbreakable" * 9
 RIGHT_TO_LEFT = "\u202e\u0642\u0637\u0627\u0639"
 
 
-# The innermost elements that stick out of the page, unless something around them scrolls.
-STICKING_OUT = """() => [...document.querySelectorAll("body *")]
-    .filter(one => one.getBoundingClientRect().right > innerWidth + 1 && !one.querySelector("*"))
-    .filter(one => {
-        for (let up = one.parentElement; up && up !== document.body; up = up.parentElement)
-            if (["auto", "scroll", "hidden", "clip"].includes(getComputedStyle(up).overflowX)) return false;
-        return true;
-    })
-    .slice(0, 3).map(one => one.outerHTML.slice(0, 150))"""
+# What the page would be narrower without, the innermost last.
+STICKING_OUT = """() => [...document.querySelectorAll("body *")].filter(one => {
+    const [shown, width] = [one.style.display, document.documentElement.scrollWidth];
+    one.style.display = "none";
+    const is = document.documentElement.scrollWidth < width;
+    one.style.display = shown;
+    return is;
+}).slice(-1).map(one => one.outerHTML.slice(0, 200))"""
 
 
 @pytest.fixture
