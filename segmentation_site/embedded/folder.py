@@ -112,8 +112,5 @@ class DataFolder:
 
     @property
     def redis_url(self) -> str:
-        return f"unix://{self.valkey_socket}"
-
-    @property
-    def celery_broker_url(self) -> str:
-        return f"redis+socket://{self.valkey_socket}?virtual_host=0"
+        """The embedded broker, its socket quoted: all who read this unquote it."""
+        return f"unix://{quote(str(self.valkey_socket))}"

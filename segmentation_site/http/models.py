@@ -9,7 +9,8 @@ from django.db.models.functions import Now
 class IdempotentAnswer(models.Model):
     """The answer that a request with an idempotency key got, kept for a day."""
 
-    personal_data: ClassVar = ()
+    # The answer to an import names its file.
+    personal_data: ClassVar = ("body",)
 
     owner = models.CharField(max_length=60)
     key = models.CharField(max_length=255)
