@@ -211,8 +211,6 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
 }
 CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
 CELERY_BEAT_SCHEDULE = {"jobs: sweep": {"task": "jobs.sweep", "schedule": 15.0, "options": {"expires": 15}}}
-# Each task that is sent is written down at once, not every three minutes: the status page tells by it that beat lives.
-CELERY_BEAT_SYNC_EVERY = 1
 CELERY_TIMEZONE = "UTC"
 
 # ---- files -----------------------------------------------------------------------------------------------------------
