@@ -1,12 +1,13 @@
-"""A request's id, from its headers to every line that is logged on its behalf."""
+"""What holds for every request: its id, from its headers to every line that is logged for it, and names that can be."""
 
 import logging
 import re
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 
 from segmentation_site.logs import current_request_id
 
@@ -44,3 +45,21 @@ class RequestIdMiddleware:
         if route not in QUIET:
             told = {"method": request.method, "route": route, "status": response.status_code}
             logger.info("request", extra=told | {"milliseconds": round(milliseconds, 1)})
+
+
+class StorableNamesMiddleware:
+    """Shows that there is nothing where an address names something with a NUL, which PostgreSQL cannot be asked for.
+
+    The API says so itself, in its own form.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self.get_response(request)
+
+    def process_view(self, request: HttpRequest, view: object, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
+        """Raises Http404."""
+        if not request.path.startswith("/api/") and any("\0" in str(name) for name in kwargs.values()):
+            raise Http404
