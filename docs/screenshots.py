@@ -23,6 +23,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 ROOT = Path(__file__).resolve().parent.parent
 IMAGES = ROOT / "docs" / "images"
 FOR_DOCS = {"overview": "light", "run": "light", "segment": "dark", "customer": "light"}
+FIRST_SIGHT = {"overview": 1150, "run": 1660, "segment": 1180, "customer": 760}
 CUSTOMERS = "CustomerID;Gender;Age;Annual Income (k$);Spending Score (1-100)\n9001;Female;31;61;48\n9002;Male;?;70;52\n"
 
 
@@ -146,7 +147,11 @@ def take(url: str, password: str, folder: Path, only: set[str]) -> None:
                     continue
                 page.goto(url + path)
                 page.wait_for_load_state("networkidle")
-                page.screenshot(path=folder / f"{name}-{look.name}.png", full_page=True)
+                if only and look.width > 1000:
+                    # In the documentation the beginning of a page is enough.
+                    page.set_viewport_size({"width": look.width, "height": FIRST_SIGHT[name]})
+                    page.wait_for_timeout(300)
+                page.screenshot(path=folder / f"{name}-{look.name}.png", full_page=not only)
             page.context.close()
             anonymous = browser.new_page(
                 viewport={"width": look.width, "height": look.height},
@@ -163,10 +168,9 @@ def main() -> None:
     parser.add_argument("folder", type=Path, nargs="?", default=Path(tempfile.gettempdir()) / "screenshots")
     parser.add_argument("--docs", action="store_true", help="only the pictures of the documentation, into docs/images")
     parser.add_argument("--url", help="a site that runs already, whose admin has the password in PASSWORD")
-    parser.add_argument("--only", default="", help="names of pages, separated by commas")
     asked = parser.parse_args()
     asked.folder.mkdir(parents=True, exist_ok=True)
-    only = set(FOR_DOCS) if asked.docs else set(filter(None, asked.only.split(",")))
+    only = set(FOR_DOCS) if asked.docs else set()
     if asked.url:
         take(asked.url.rstrip("/"), os.environ["PASSWORD"], asked.folder, only)
     else:
