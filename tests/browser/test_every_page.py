@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from django.contrib.auth.models import User
-from playwright.sync_api import Page
+from playwright.sync_api import Dialog, Page
 
 from customers.models import Customer, Import, RejectedRow
 from segmentation_site.access.keys import create_key
@@ -85,7 +85,12 @@ def test_no_name_harms_a_page_and_everybody_can_use_it(
 ) -> None:
     page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
     dialogs: list[str] = []
-    page.on("dialog", lambda dialog: (dialogs.append(dialog.message), dialog.dismiss()))
+
+    def hear(dialog: Dialog) -> None:
+        dialogs.append(dialog.message)
+        dialog.dismiss()
+
+    page.on("dialog", hear)
     sign_in(admin)
     serious = {}
     for address in addresses:
