@@ -2,6 +2,7 @@
 
 from typing import cast
 
+from django.http import HttpResponse
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -46,7 +47,7 @@ class SegmentsInUse(ApiView):
     query = {"GET": paging.PAGING}
 
     @operation("The segments of the published run, the largest first", page_of(answers.SEGMENT), headers=_HEADERS)
-    def get(self, request: Request, slug: str) -> Response:
+    def get(self, request: Request, slug: str) -> HttpResponse:
         segmentation = find_segmentation(slug)
         published = segmentation.published_run
         found = []
@@ -73,7 +74,7 @@ class SegmentOne(ApiView):
         "and the centroid are in the features' own units; `z` is how far the mean lies from everybody's, in "
         "everybody's standard deviations.",
     )
-    def get(self, request: Request, public_id: str) -> Response:
+    def get(self, request: Request, public_id: str) -> HttpResponse:
         segment = find_segment(public_id)
         return with_etag(request, answers.of_segment(segment, row_of(segment)))
 

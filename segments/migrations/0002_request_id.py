@@ -5,15 +5,16 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('segments', '0001_segments'),
+        ("segments", "0001_segments"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='run',
-            name='request_id',
-            field=models.CharField(blank=True, default=segmentation_site.logs.request_id_now, editable=False, max_length=64),
+            model_name="run",
+            name="request_id",
+            field=models.CharField(
+                blank=True, default=segmentation_site.logs.request_id_now, editable=False, max_length=64
+            ),
         ),
     ]
