@@ -211,7 +211,16 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
     "visibility_timeout": 3600,
 }
 CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
-CELERY_BEAT_SCHEDULE = {"jobs: sweep": {"task": "jobs.sweep", "schedule": 15.0, "options": {"expires": 15}}}
+# How long a job is safe from others after its worker's last sign of life, and how often somebody looks for lost ones.
+JOB_LEASE_SECONDS = env.int("JOB_LEASE_SECONDS", default=60)
+JOB_SWEEP_SECONDS = env.int("JOB_SWEEP_SECONDS", default=15)
+CELERY_BEAT_SCHEDULE = {
+    "jobs: sweep": {
+        "task": "jobs.sweep",
+        "schedule": float(JOB_SWEEP_SECONDS),
+        "options": {"expires": JOB_SWEEP_SECONDS},
+    }
+}
 CELERY_TIMEZONE = "UTC"
 
 # ---- files -----------------------------------------------------------------------------------------------------------

@@ -39,6 +39,7 @@ def site_from_settings(host: str, port: int) -> Site:
         web_workers=settings.WEB_WORKERS or cores,
         web_threads=settings.WEB_THREADS,
         worker_concurrency=settings.WORKER_CONCURRENCY or cores,
+        sweep_seconds=settings.JOB_SWEEP_SECONDS,
         embedded_postgres=settings.IS_DATABASE_EMBEDDED,
         embedded_valkey=settings.IS_BROKER_EMBEDDED,
     )

@@ -59,6 +59,7 @@ class Site:
     web_workers: int
     web_threads: int
     worker_concurrency: int
+    sweep_seconds: int
     embedded_postgres: bool
     embedded_valkey: bool
 
@@ -325,7 +326,7 @@ class Supervisor:
     def _scheduler(self) -> list[str]:
         return [
             *(sys.executable, "-m", "celery", "-A", "segmentation_site", "beat"),
-            *("--loglevel", "INFO", "--max-interval", "15"),
+            *("--loglevel", "INFO", "--max-interval", str(self.site.sweep_seconds)),
             *("--pidfile", "", "--schedule", str(self.site.folder.run / "celerybeat-schedule")),
         ]
 

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from typing import Any, Generic, TypeVar
 
 import psycopg
+from django.conf import settings
 from django.db import DatabaseError, connection, transaction
 from django.db.models import F, QuerySet
 from django.db.models.expressions import RawSQL
@@ -26,7 +27,6 @@ logger = logging.getLogger(__name__)
 
 J = TypeVar("J", bound=Job)
 
-LEASE_SECONDS = 60
 # Often enough that progress looks live and a cancel is heard within a second; a lease outlives sixty missed beats.
 BEAT_SECONDS = 1.0
 
@@ -75,7 +75,7 @@ def _now() -> RawSQL:
 
 
 def _lease_end() -> RawSQL:
-    return RawSQL("clock_timestamp() + make_interval(secs => %s)", [LEASE_SECONDS])
+    return RawSQL("clock_timestamp() + make_interval(secs => %s)", [settings.JOB_LEASE_SECONDS])
 
 
 class Lease(Generic[J]):

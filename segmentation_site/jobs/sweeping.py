@@ -7,6 +7,7 @@ import logging
 from dataclasses import dataclass, field
 
 from django.apps import apps
+from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import F
 from django.db.models.expressions import RawSQL
@@ -19,10 +20,9 @@ from segmentation_site.jobs.models import Job, JobStatus, Sweeps
 logger = logging.getLogger(__name__)
 
 ONLY_ROW = 1
-# A queued job whose message may have been lost is rung for again after this long.
-RING_AGAIN_SECONDS = 30
-# A job that was asked to stop and has not done so by then loses its connection.
-CANCEL_GRACE_SECONDS = 30
+# In sweeps: a queued job whose message may have been lost is rung for again after that many, and a job that was asked to
+# stop and has not done so by then loses its connection.
+PATIENCE = 2
 LOST = "lease_expires_at < clock_timestamp() OR cancel_requested_at < clock_timestamp() - make_interval(secs => %s)"
 UNHEARD = (
     "created_at < clock_timestamp() - interval '2 seconds'"
@@ -77,7 +77,7 @@ def _take_back(model: type[Job], swept: Swept) -> None:
             .filter(status=JobStatus.RUNNING)
             .extra(  # noqa: S610 - constants; only the database's clock decides
                 where=[LOST],
-                params=[CANCEL_GRACE_SECONDS],
+                params=[PATIENCE * settings.JOB_SWEEP_SECONDS],
             )
         )
         for job in lost:
@@ -127,7 +127,7 @@ def _terminate_backend(job: Job) -> None:
 def _ring_again(model: type[Job], swept: Swept) -> None:
     unheard = model._default_manager.filter(status=JobStatus.QUEUED).extra(  # noqa: S610 - a constant
         where=[UNHEARD],
-        params=[RING_AGAIN_SECONDS],
+        params=[PATIENCE * settings.JOB_SWEEP_SECONDS],
     )
     for job in unheard:
         bell.ring(job)

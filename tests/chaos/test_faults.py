@@ -1,0 +1,186 @@
+"""Each thing that can happen to a process, the broker or the database, and what is true afterwards."""
+
+import signal
+import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from tests.chaos.trial import IMPORTS, RUNS, Trial, customers_file, good_rows
+from tests.given import eventually
+
+MANY = 300_000
+# After the kill of a worker: a lease, a sweep, and the work once more.
+BACK = 60
+COPYING, MERGING = 'COPY "import_', "WITH merged AS"
+
+
+@pytest.fixture(scope="module")
+def many() -> bytes:
+    return customers_file(MANY)
+
+
+def in_place(trial: Trial, count: int) -> None:
+    """So many customers, imported without any harm."""
+    assert trial.ended(IMPORTS, trial.upload(customers_file(count)))["status"] == "done"
+
+
+@pytest.mark.parametrize("victim", ["child", "main"])
+@pytest.mark.parametrize("statement", [COPYING, MERGING])
+def test_an_import_whose_worker_is_killed_is_done_by_another_as_if_nothing_had_happened(
+    trial: Trial, many: bytes, victim: str, statement: str
+) -> None:
+    one = trial.upload(many)
+    trial.wait_for_statement(statement)
+    if victim == "child":
+        trial.kill_children("worker")
+    else:
+        trial.kill("worker")
+
+    row = trial.ended(IMPORTS, one, seconds=BACK)
+    assert (row["status"], row["attempt"]) == ("done", 2)
+    assert (row["created"], row["rejected"]) == (good_rows(MANY), MANY - good_rows(MANY))
+    assert trial.count("customers_customer") == good_rows(MANY)
+    assert trial.count("customers_rejectedrow") == row["rejected"]
+    trial.check_nothing_is_left_over()
+
+
+@pytest.mark.parametrize("phase", ["trying", "profiling", "storing"])
+def test_a_run_whose_worker_is_killed_is_done_by_another_and_readers_see_one_run_whole(
+    trial: Trial, phase: str
+) -> None:
+    in_place(trial, 100_000)
+    slug = trial.define("Income", k="auto", k_range=[4, 6])
+    first = trial.run(slug, publish=True)
+    trial.ended(RUNS, first)
+
+    second = trial.run(slug, publish=True)
+    if phase == "storing":
+        trial.wait_for_statement("segments_assignment")
+    else:
+        trial.wait_for_phase(RUNS, second, phase)
+    trial.kill_children("worker")
+
+    seen = Counter[str]()
+    while trial.row(RUNS, second)["status"] not in ("done", "failed"):
+        page = trial.call("GET", f"/segmentations/{slug}/members?page_size=1000").json()["results"]
+        runs = {member["run_id"] for member in page}
+        assert len(runs) == 1, "a page is of one run"
+        seen[runs.pop()] += 1
+    row = trial.ended(RUNS, second, seconds=BACK)
+    assert (row["status"], row["customers"]) == ("done", good_rows(100_000))
+    assert row["attempt"] <= 2
+    assert set(seen) <= {first, second}
+    trial.check_runs_are_whole()
+    trial.check_nothing_is_left_over()
+
+
+def test_with_the_broker_frozen_a_start_is_answered_within_seven_seconds_and_done_later(trial: Trial) -> None:
+    in_place(trial, 1000)
+    slug = trial.define("Income")
+    with trial.frozen("valkey"):
+        began = time.monotonic()
+        run = trial.run(slug)
+        assert time.monotonic() - began < 7
+        assert trial.row(RUNS, run)["dispatched_at"] is None
+    assert trial.ended(RUNS, run)["status"] == "done"
+
+
+def test_with_the_broker_killed_jobs_wait_and_each_is_done_once(trial: Trial) -> None:
+    in_place(trial, 1000)
+    slugs = [trial.define(f"Income {number}") for number in range(6)]
+    trial.kill("valkey")
+    runs = [trial.run(slug) for slug in slugs]
+    rows = [trial.ended(RUNS, run) for run in runs]
+    assert {row["status"] for row in rows} == {"done"}
+    assert {row["attempt"] for row in rows} == {1}
+    trial.check_runs_are_whole()
+
+
+def test_with_every_message_lost_jobs_are_rung_for_again(trial: Trial) -> None:
+    in_place(trial, 1000)
+    slugs = [trial.define(f"Income {number}") for number in range(4)]
+    with trial.frozen("worker"):
+        runs = [trial.run(slug) for slug in slugs]
+        import redis
+
+        from segmentation_site.embedded.folder import DataFolder
+
+        redis.Redis.from_url(DataFolder(trial.site.folder).redis_url).flushall()
+    rows = [trial.ended(RUNS, run) for run in runs]
+    assert {row["status"] for row in rows} == {"done"}
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGQUIT], ids=["fast", "immediate"])
+@pytest.mark.parametrize("statement", [COPYING, MERGING])
+def test_a_database_that_is_restarted_in_the_middle_loses_and_doubles_nothing(
+    trial: Trial, many: bytes, how: int, statement: str
+) -> None:
+    one = trial.upload(many)
+    trial.wait_for_statement(statement)
+    trial.signal("postgres", how)
+    row = trial.ended(IMPORTS, one, seconds=BACK)
+    assert (row["status"], row["attempt"]) == ("done", 2), row["error_detail"]
+    assert trial.count("customers_customer") == good_rows(MANY)
+    trial.check_nothing_is_left_over()
+
+
+def test_of_twenty_starts_at_once_one_runs_and_nineteen_are_told_which(trial: Trial) -> None:
+    in_place(trial, 1000)
+    slug = trial.define("Income")
+    with ThreadPoolExecutor(20) as together:
+        answers = list(together.map(lambda _: trial.call("POST", f"/segmentations/{slug}/runs", json={}), range(20)))
+    told = Counter(answer.status_code for answer in answers)
+    assert told == {202: 1, 409: 19}
+    (started,) = [answer.json()["id"] for answer in answers if answer.status_code == 202]
+    assert {answer.json()["run"] for answer in answers if answer.status_code == 409} == {started}
+    assert trial.ended(RUNS, started)["status"] == "done"
+
+
+def test_a_worker_that_was_frozen_past_its_lease_wakes_up_and_changes_nothing(trial: Trial, many: bytes) -> None:
+    one = trial.upload(many)
+    trial.wait_for_statement(COPYING)
+    with trial.frozen("worker"):
+        eventually(lambda: trial.row(IMPORTS, one)["status"] == "running" and _is_expired(trial, one), seconds=30)
+        # Nobody sweeps while the only worker stands still: another one comes.
+        trial.ask(
+            "UPDATE customers_import SET status = 'queued', lease_token = NULL, lease_expires_at = NULL RETURNING id"
+        )
+    row = trial.ended(IMPORTS, one, seconds=BACK)
+    assert (row["status"], row["attempt"]) == ("done", 2)
+    assert row["created"] == trial.count("customers_customer") == good_rows(MANY)
+    trial.check_nothing_is_left_over()
+
+
+def _is_expired(trial: Trial, one: str) -> bool:
+    return bool(trial.count(IMPORTS, f"public_id = '{one}' AND lease_expires_at < clock_timestamp()"))
+
+
+@pytest.mark.parametrize("statement", [COPYING, MERGING])
+def test_an_import_that_is_cancelled_while_it_works_ends_soon_and_keeps_nothing(
+    trial: Trial, many: bytes, statement: str
+) -> None:
+    one = trial.upload(many)
+    trial.wait_for_statement(statement)
+    assert trial.call("POST", f"/imports/{one}/cancel").status_code == 202
+    row = trial.ended(IMPORTS, one, seconds=35)
+    # A merge that was nearly through may be quicker than the cancel; then all of it is there.
+    expected = 0 if row["status"] == "cancelled" else good_rows(MANY)
+    assert row["status"] in ("cancelled", "done")
+    assert trial.count("customers_customer") == expected
+    trial.check_nothing_is_left_over()
+
+
+def test_a_web_process_that_is_killed_in_an_upload_leaves_no_half_import(trial: Trial, many: bytes) -> None:
+    with ThreadPoolExecutor(1) as aside:
+        sent = aside.submit(lambda: trial.upload(many))
+        time.sleep(0.05)
+        trial.kill_children("web")
+        lost = sent.exception()
+    eventually(trial.is_whole(), seconds=30, what="the web")
+    if lost is None:
+        assert trial.ended(IMPORTS, sent.result())["status"] == "done"
+    else:
+        assert trial.count(IMPORTS) == 0
+        assert trial.count("customers_customer") == 0
