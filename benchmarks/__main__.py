@@ -26,10 +26,16 @@ BENCHMARKS = {
 def main() -> int:
     """Exit code 1 when a budget is exceeded."""
     parser = argparse.ArgumentParser(prog="./run bench", description=__doc__)
-    parser.add_argument("names", nargs="*", metavar="NAME", help=f"any of {', '.join(BENCHMARKS)}; all without")
+    parser.add_argument(
+        "names", nargs="*", metavar="NAME", help=f"any of {', '.join(BENCHMARKS)}; all without; or `chaos`"
+    )
     parser.add_argument("--customers", type=int, default=1_000_000, help="default 1,000,000")
     parser.add_argument("--rounds", type=int, default=5, help="default 5")
+    parser.add_argument("--minutes", type=float, default=20, help="of `chaos`; default 20")
+    parser.add_argument("--seed", type=int, help="of `chaos`; by chance without")
     asked = parser.parse_args()
+    if asked.names == ["chaos"]:
+        return _storm(asked.minutes, asked.seed)
     if unknown := set(asked.names) - set(BENCHMARKS):
         parser.error(f"there is no benchmark {', '.join(sorted(unknown))}; there are {', '.join(BENCHMARKS)}")
     with tempfile.TemporaryDirectory(prefix="seg-bench-") as scratch:
@@ -37,6 +43,19 @@ def main() -> int:
         folder = DataFolder(Path(scratch))
         with running(folder, postgres="DATABASE_URL" not in os.environ, valkey="REDIS_URL" not in os.environ):
             return _measure(asked.names or list(BENCHMARKS), asked.customers, asked.rounds)
+
+
+def _storm(minutes: float, seed: int | None) -> int:
+    """On servers and processes of its own: nothing of this process may be harmed."""
+    os.environ["DJANGO_SETTINGS_MODULE"] = "segmentation_site.settings"
+    with tempfile.TemporaryDirectory(prefix="seg-bench-") as scratch:
+        os.environ["DATA_DIR"] = scratch
+        import django
+
+        django.setup()
+        from benchmarks.chaos import storm
+
+        return storm(minutes, seed)
 
 
 def _measure(names: list[str], customers: int, rounds: int) -> int:

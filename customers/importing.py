@@ -5,6 +5,7 @@ then one transaction merges them, keeps the rejected rows and ends the job. Whoe
 new one.
 """
 
+import logging
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -12,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import IO, Any, BinaryIO, cast
 
 import polars as pl
-from django.db import connection
+from django.db import DatabaseError, connection, transaction
 from django.db.models import Field
 from psycopg import sql
 
@@ -27,6 +28,8 @@ from customers.signals import import_finished
 from segmentation_site.database.copying import CHUNK, copy_in
 from segmentation_site.jobs.leases import Lease
 from segmentation_site.jobs.problems import Problem
+
+logger = logging.getLogger(__name__)
 
 # Rejected rows wait on disk beyond this, so that a file of nothing but bad rows needs no memory.
 REJECTED_IN_MEMORY = 16 * 1024 * 1024
@@ -181,6 +184,7 @@ def _staging(one: Import) -> Iterator[sql.Identifier]:
     drop = sql.SQL("DROP TABLE IF EXISTS pg_temp.{}").format(staging)
     with connection.cursor() as cursor:
         cursor.execute(drop)
+    _drop_orphans(one)
     try:
         yield staging
     finally:
@@ -188,6 +192,32 @@ def _staging(one: Import) -> Iterator[sql.Identifier]:
         if connection.is_usable():
             with connection.cursor() as cursor:
                 cursor.execute(drop)
+
+
+def _drop_orphans(one: Import) -> None:
+    """Temporary tables outlive a crash of the database until autovacuum finds them.
+
+    Here go those of imports that have ended, and of earlier attempts at this one.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            r"""
+            SELECT nspname, relname FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace
+            WHERE relpersistence = 't' AND relname LIKE 'import\_%%\_rows' AND relnamespace <> pg_my_temp_schema()
+                AND NOT EXISTS (
+                    SELECT FROM customers_import AS other WHERE other.status = 'running' AND other.id <> %s
+                        AND relname = 'import_' || other.id || '_rows'
+                )
+            """,
+            [one.pk],
+        )
+        for names in cursor.fetchall():
+            try:
+                with transaction.atomic():
+                    cursor.execute("SET LOCAL lock_timeout = '1s'")
+                    cursor.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(sql.Identifier(*names)))
+            except DatabaseError as error:
+                logger.warning("%s is left to autovacuum: %s", names[1], type(error).__name__)
 
 
 def _give_back_superseded(table: _Table, staging: sql.Identifier, rejected: _RejectedRows) -> int:

@@ -61,7 +61,10 @@ UNFOLD: dict[str, Any] = {
     "SHOW_HISTORY": True,
     "SHOW_VIEW_ON_SITE": False,
     "BORDER_RADIUS": "8px",
-    "STYLES": [_stylesheet(name) for name in ("foundation", "shell", "components", "data", "forms", "segments")],
+    "STYLES": [
+        _stylesheet(name)
+        for name in ("foundation", "shell", "components", "controls", "tables", "data", "forms", "charts", "segments")
+    ],
     "SCRIPTS": [_script(name) for name in ("focus", "job", "disclosure")],
     "COLORS": {
         "base": {

@@ -105,12 +105,12 @@ class Portrait:
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A customer in a segment: its values of the run's features as text, and how firmly it belongs there."""
+    """A customer in a segment: label and value of each of the run's features as text, and how firmly it belongs there."""
 
     pk: int
     name: str
     external_id: str
-    values: list[str]
+    figures: list[tuple[str, str]]
     fit: FitWord
 
 
@@ -248,7 +248,7 @@ def members(segment: Segment, run: Run, *, after: str = "") -> Members:
                 pk=one.pk,
                 name=one.full_name,
                 external_id=one.external_id,
-                values=[words.number(searching.values(one)[name]) for name in names],
+                figures=[(known[name].with_unit, words.number(searching.values(one)[name])) for name in names],
                 fit=fit_word(*distances[one.pk]),
             )
             for one in found.customers

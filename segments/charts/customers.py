@@ -8,6 +8,10 @@ from segments.kmeans.shapes import Profile
 
 # More points than this cannot be told apart on a screen, and each costs the browser time.
 MOST_POINTS = 3000
+# Radii of typical customers: a triangle in a circle is smaller than the circle.
+LARGE = {"circle": 12, "triangle": 17, "rectRot": 15}
+# Pixels that marks on the edge may reach out of the plot.
+EDGE = 8
 
 
 def scatter(series: Sequence[Series], x: str, y: str, labels: Mapping[str, str]) -> Chart:
@@ -35,6 +39,7 @@ def scatter(series: Sequence[Series], x: str, y: str, labels: Mapping[str, str])
                 "pointStyle": shape,
                 "rotation": rotation,
                 "radius": 4,
+                "clip": EDGE,
                 "hoverRadius": 6,
                 "order": 1,
             }
@@ -86,11 +91,12 @@ def _centroids(series: Sequence[Series], x: str, y: str) -> dict[str, Any]:
             colour_of(one.colour) if shape in ("cross", "crossRot", "star") else "var(--surface)"
             for one, (shape, _) in zip(series, shapes, strict=True)
         ],
-        "pointBorderWidth": [4 if shape in ("cross", "crossRot", "star") else 2.5 for shape, _ in shapes],
+        "pointBorderWidth": [4 if shape in ("cross", "crossRot", "star") else 3 for shape, _ in shapes],
         "pointStyle": [shape for shape, _ in shapes],
         "rotation": [rotation for _, rotation in shapes],
-        "pointRadius": 12,
-        "pointHoverRadius": 14,
+        "pointRadius": [LARGE.get(shape, 14) for shape, _ in shapes],
+        "pointHoverRadius": 18,
+        "clip": EDGE,
         "order": 0,
         "inLegend": False,
     }

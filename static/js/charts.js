@@ -137,6 +137,8 @@
         scale.angleLines = { color: grid };
         scale.pointLabels = { ...scale.pointLabels, color: text };
       }
+      // Intervals can be told from their neighbours, so some may go unnamed; names cannot.
+      if (name === "x" && config.data.labels?.every((label) => /^\d/.test(label))) scale.ticks.maxRotation = 0;
       if (scale.format) scale.ticks.callback = (value) => spell(value, scale.format);
     }
 

@@ -10,7 +10,8 @@ import pytest
 from tests.chaos.trial import IMPORTS, RUNS, Trial, customers_file, good_rows
 from tests.given import eventually
 
-MANY = 300_000
+MANY = 200_000
+PEOPLE = 30_000
 # After the kill of a worker: a lease, a sweep, and the work once more.
 BACK = 60
 COPYING, MERGING = 'COPY "import_', "WITH merged AS"
@@ -50,7 +51,7 @@ def test_an_import_whose_worker_is_killed_is_done_by_another_as_if_nothing_had_h
 def test_a_run_whose_worker_is_killed_is_done_by_another_and_readers_see_one_run_whole(
     trial: Trial, phase: str
 ) -> None:
-    in_place(trial, 100_000)
+    in_place(trial, PEOPLE)
     slug = trial.define("Income", k="auto", k_range=[4, 6])
     first = trial.run(slug, publish=True)
     trial.ended(RUNS, first)
@@ -69,7 +70,7 @@ def test_a_run_whose_worker_is_killed_is_done_by_another_and_readers_see_one_run
         assert len(runs) == 1, "a page is of one run"
         seen[runs.pop()] += 1
     row = trial.ended(RUNS, second, seconds=BACK)
-    assert (row["status"], row["customers"]) == ("done", good_rows(100_000))
+    assert (row["status"], row["customers"]) == ("done", good_rows(PEOPLE))
     assert row["attempt"] <= 2
     assert set(seen) <= {first, second}
     trial.check_runs_are_whole()

@@ -70,9 +70,11 @@ class Trial:
 
     # ---- as a program speaks to it
 
-    def call(self, method: str, path: str, **more: Any) -> requests.Response:
+    def call(self, method: str, path: str, *, idempotency_key: str = "", **more: Any) -> requests.Response:
         """One request. Raises what requests raises while the web is away."""
         headers = {"Authorization": f"Bearer {self.key}"}
+        if idempotency_key:
+            headers["Idempotency-Key"] = idempotency_key
         return requests.request(method, f"{self.site.url}/api/v1{path}", headers=headers, timeout=30, **more)
 
     def upload(self, content: bytes) -> str:
@@ -108,7 +110,7 @@ class Trial:
 
         def answer() -> list[list[dict[str, Any]]]:
             with suppress(psycopg.OperationalError), self.database() as cursor:
-                return [cursor.execute(query, parameters).fetchall()]
+                return [cursor.execute(query, parameters or None).fetchall()]
             return []
 
         return eventually(answer, seconds=60, what="the database")[0]

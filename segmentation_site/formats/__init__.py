@@ -1,0 +1,1 @@
+"""How dates are written, the same on our pages and in the admin."""
