@@ -20,8 +20,8 @@ from segmentation_site.jobs.models import Job, JobStatus, Sweeps
 logger = logging.getLogger(__name__)
 
 ONLY_ROW = 1
-# In sweeps: a queued job whose message may have been lost is rung for again after that many, and a job that was asked to
-# stop and has not done so by then loses its connection.
+# In sweeps: a queued job whose message may have been lost is rung for again after that many, and a job that was asked
+# to stop and has not done so by then loses its connection.
 PATIENCE = 2
 LOST = "lease_expires_at < clock_timestamp() OR cancel_requested_at < clock_timestamp() - make_interval(secs => %s)"
 UNHEARD = (
