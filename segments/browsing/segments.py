@@ -105,7 +105,7 @@ class Portrait:
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A customer in a segment: label and value of each of the run's features as text, and how firmly it belongs there."""
+    """A customer in a segment: label and value of the run's features as text, and how firmly it belongs there."""
 
     pk: int
     name: str
