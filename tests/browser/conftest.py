@@ -6,13 +6,14 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from urllib.error import URLError
 from urllib.request import urlopen
 
 import pytest
 from django.contrib.auth.models import User
-from playwright.sync_api import ConsoleMessage, Page
+from playwright.sync_api import ConsoleMessage, Page, sync_playwright
 
 from tests import given
 from tests.conftest import ROOT
@@ -23,19 +24,24 @@ os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
 WIDE, PHONE = (1280, 900), (390, 844)
 
 
-def _chromium() -> str | None:
-    return next((path for name in ("chromium", "chromium-browser") if (path := shutil.which(name))), None)
+@cache
+def chromium() -> str | None:
+    """The system's browser, or the one that Playwright installed; None where there is neither."""
+    for name in ("chromium", "chromium-browser"):
+        if path := shutil.which(name):
+            return path
+    with sync_playwright() as playwright:
+        own = playwright.chromium.executable_path
+    return own if Path(own).exists() else None
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     here = Path(__file__).parent
-    for item in items:
-        if here in item.path.parents:
-            item.add_marker(pytest.mark.browser)
-            if _chromium() is None:
-                item.add_marker(
-                    pytest.mark.skip(reason="NO CHROMIUM HERE: nothing of the pages was tested in a browser")
-                )
+    ours = [item for item in items if here in item.path.parents]
+    for item in ours:
+        item.add_marker(pytest.mark.browser)
+        if chromium() is None:
+            item.add_marker(pytest.mark.skip(reason="NO CHROMIUM HERE: nothing of the pages was tested in a browser"))
 
 
 @pytest.fixture(autouse=True)
@@ -46,8 +52,8 @@ def _passwords_as_the_site_keeps_them(settings: object) -> None:
 
 @pytest.fixture(scope="session")
 def browser_type_launch_args() -> dict[str, object]:
-    """The system's Chromium; as root it has no sandbox."""
-    return {"executable_path": _chromium(), "args": ["--no-sandbox"] if os.getuid() == 0 else []}
+    """Chromium as it is here; as root it has no sandbox."""
+    return {"executable_path": chromium(), "args": ["--no-sandbox"] if os.getuid() == 0 else []}
 
 
 @pytest.fixture(scope="session")

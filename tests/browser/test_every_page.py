@@ -1,11 +1,13 @@
 """Every page, with names that were meant to harm it: nothing runs, nothing breaks out, everybody can use it."""
 
+import csv
+import io
 from collections.abc import Callable
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from django.contrib.auth.models import User
-from playwright.sync_api import Dialog, Page
+from playwright.sync_api import Dialog, Page, expect
 
 from customers.models import Customer, Import, RejectedRow
 from segmentation_site.access.keys import create_key
@@ -28,6 +30,34 @@ STICKING_OUT = """() => [...document.querySelectorAll("body *")].filter(one => {
     one.style.display = shown;
     return is;
 }).slice(-1).map(one => one.outerHTML.slice(0, 200))"""
+# Tables and texts of which one has to scroll to see the rest, though there is room for all.
+CUT_OFF = """() => [...document.querySelectorAll("main .table-box, main .snippet, main .stat, main .card")]
+    .filter(one => one.checkVisibility() && !one.closest("details:not([open])") && one.scrollWidth > one.clientWidth + 1)
+    .map(one => `${one.scrollWidth} in ${one.clientWidth}: ${one.innerText.slice(0, 80)}`)"""
+# Rows of lists that have become columns of letters.
+TORN = """most => [...document.querySelectorAll("main tr")].filter(one => one.offsetHeight > most)
+    .map(one => `${one.offsetHeight} high: ${one.innerText.slice(0, 80)}`)"""
+
+
+def dialogs_of(page: Page) -> list[str]:
+    """What dialogues say that a page opens from now on: only a script that got in would open one."""
+    said: list[str] = []
+
+    def hear(dialog: Dialog) -> None:
+        said.append(dialog.message)
+        dialog.dismiss()
+
+    page.on("dialog", hear)
+    return said
+
+
+def serious_findings(page: Page) -> list[str]:
+    """What axe finds on the page that keeps people from using it."""
+    return [
+        f"{violation['id']}: {[node['html'][:120] for node in violation['nodes'][:3]]}"
+        for violation in Axe().run(page).response["violations"]
+        if violation["impact"] in ("serious", "critical")
+    ]
 
 
 @pytest.fixture
@@ -84,13 +114,7 @@ def test_no_name_harms_a_page_and_everybody_can_use_it(
     site: str, page: Page, sign_in: SignIn, admin: User, addresses: list[str], scheme: str
 ) -> None:
     page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
-    dialogs: list[str] = []
-
-    def hear(dialog: Dialog) -> None:
-        dialogs.append(dialog.message)
-        dialog.dismiss()
-
-    page.on("dialog", hear)
+    dialogs = dialogs_of(page)
     sign_in(admin)
     serious = {}
     for address in addresses:
@@ -98,12 +122,7 @@ def test_no_name_harms_a_page_and_everybody_can_use_it(
         assert answer, address
         assert answer.status == 200, address
         page.wait_for_load_state("networkidle")
-        found = [
-            f"{violation['id']}: {[node['html'][:120] for node in violation['nodes'][:3]]}"
-            for violation in Axe().run(page).response["violations"]
-            if violation["impact"] in ("serious", "critical")
-        ]
-        if found:
+        if found := serious_findings(page):
             serious[address] = found
     assert not serious
     assert not dialogs
@@ -123,19 +142,75 @@ def test_no_page_is_wider_than_a_phone(
     assert not too_wide
 
 
-def test_the_whole_site_works_with_the_keyboard_alone(site: str, page: Page, sign_in: SignIn, admin: User) -> None:
+def test_the_columns_of_a_hostile_file_are_shown_as_they_are(
+    site: str, page: Page, sign_in: SignIn, admin: User
+) -> None:
+    sheet = io.StringIO()
+    csv.writer(sheet).writerows(
+        [
+            ["Customer id", SCRIPT, "=cmd()", LONG * 2, RIGHT_TO_LEFT],
+            *([f"{LONG}{row}", SCRIPT, "=1+1", LONG, RIGHT_TO_LEFT] for row in range(3)),
+        ]
+    )
+    dialogs = dialogs_of(page)
     sign_in(admin)
-    page.goto(f"{site}/segmentations/")
-    reached = set()
-    for _ in range(30):
-        page.keyboard.press("Tab")
-        focused = page.evaluate("document.activeElement.textContent.trim().split('\\n').pop().trim()")
-        outline = page.evaluate(
-            "(() => { const s = getComputedStyle(document.activeElement);"
-            " return s.outlineStyle !== 'none' || s.boxShadow !== 'none' })()"
+    page.set_viewport_size({"width": PHONE[0], "height": PHONE[1]})
+    page.goto(f"{site}/imports/new")
+    page.set_input_files(
+        "input[type=file]",
+        {"name": f"{SCRIPT}.csv".replace("/", "_"), "mimeType": "text/csv", "buffer": sheet.getvalue().encode()},
+    )
+    page.get_by_role("button", name="Upload and look at it").click()
+    expect(page.get_by_role("heading", name="What do these columns mean?")).to_be_visible()
+    expect(page.get_by_text(SCRIPT, exact=True).first).to_be_visible()
+    assert not serious_findings(page)
+    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE[0], page.evaluate(STICKING_OUT)
+
+    page.get_by_role("button", name="Start the import").click()
+    expect(page.get_by_role("link", name="Find segments")).to_be_visible(timeout=60_000)
+    assert Customer.objects.count() == 3
+    assert not serious_findings(page)
+    assert not dialogs
+
+
+def test_nothing_is_cut_off_on_a_wide_screen_nor_torn_on_a_phone(
+    site: str, page: Page, sign_in: SignIn, admin: User
+) -> None:
+    for number in range(60):
+        Customer.objects.create(
+            external_id=f"{1000 + number}",
+            first_name="Marguerite",
+            last_name="Oppenheimer",
+            age=20 + number % 50,
+            annual_income=20 + 60 * (number % 2) + number % 7,
+            spending_score=15 + 70 * (number % 3 == 0) + number % 5,
         )
-        reached.add(focused)
-        if page.evaluate("document.activeElement === document.body"):
-            continue
-        assert outline, f"nobody sees that “{focused}” has the focus"
-    assert {"Overview", "Segments", "Customers", "Imports", "API keys"} <= reached
+    run = given_segments.publish(
+        given_segments.run(given_segments.segmentation("Income and spending", ["annual_income", "spending_score"], k=4))
+    )
+    segment = Segment.objects.order_by("pk")[0]
+    addresses = [
+        "/",
+        "/customers/",
+        f"/customers/{Customer.objects.order_by('pk')[0].pk}",
+        f"/segmentations/{run.segmentation.slug}",
+        f"/runs/{run.public_id}",
+        f"/segments/{segment.public_id}",
+    ]
+    sign_in(admin)
+    cut_off = {}
+    for address in addresses:
+        page.goto(f"{site}{address}")
+        page.wait_for_load_state("networkidle")
+        if found := page.evaluate(CUT_OFF):
+            cut_off[address] = found
+    assert not cut_off
+
+    page.set_viewport_size({"width": PHONE[0], "height": PHONE[1]})
+    torn = {}
+    for address in addresses:
+        page.goto(f"{site}{address}")
+        page.wait_for_load_state("networkidle")
+        if found := page.evaluate(TORN, PHONE[1] / 3):
+            torn[address] = found
+    assert not torn

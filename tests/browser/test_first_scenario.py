@@ -54,8 +54,20 @@ def test_a_file_goes_in_and_segments_come_out(
     assert re.search(r"Created\s+200", report)
     assert re.search(r"Rejected\s+0", report)
 
-    # Five segments by income and spending, in the data's own units.
+    # How many groups are there? The run is watched, and its elbow says why there are five.
     page.get_by_role("link", name="Find segments").click()
+    page.get_by_label("Name").fill("As many as there are")
+    page.get_by_role("button", name="Create and run").click()
+    expect(page.get_by_role("progressbar", name="Run")).to_be_visible()
+    expect(page.get_by_text("You can leave this page")).to_be_visible()
+    expect(page.get_by_role("heading", name="Choosing the number of segments")).to_be_visible(timeout=LONG)
+    elbow = page.get_by_role("figure").filter(has_text="More segments always lie closer together")
+    elbow.get_by_text("Show as table").click()
+    expect(elbow.get_by_role("row")).to_have_count(1 + len(range(2, 11)))
+    expect(page.get_by_text("5 segments are best separated")).to_be_visible()
+
+    # Five segments by income and spending, in the data's own units.
+    page.goto(f"{site}/segmentations/new")
     page.get_by_label("Name").fill("Income and spending")
     page.get_by_text("I choose").click()
     page.get_by_role("spinbutton", name="Exactly").fill("5")
