@@ -1,9 +1,12 @@
 """The application that workers and the scheduler run."""
 
 import ctypes
+import logging
 import os
 import signal
 import sys
+import threading
+import time
 from logging.config import dictConfig
 from typing import Any
 
@@ -11,6 +14,8 @@ from celery import Celery
 from celery.signals import setup_logging, worker_process_init, worker_ready
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "segmentation_site.settings")
+
+logger = logging.getLogger(__name__)
 
 app = Celery("segmentation_site")
 app.config_from_object("django.conf:settings", namespace="CELERY")
@@ -36,6 +41,18 @@ def _die_with_the_main_process(**kwargs: Any) -> None:
 
 
 @worker_ready.connect
-def _sweep_at_start(**kwargs: Any) -> None:
-    """What was left behind by a worker that died is taken up at once, not at the scheduler's next beat."""
-    app.send_task("jobs.sweep", expires=60)
+def _keep_sweeping(**kwargs: Any) -> None:
+    """What a worker that died has left behind is taken up at once, and also while the scheduler is away for good."""
+    threading.Thread(target=_ring_for_sweeps, name="sweeps", daemon=True).start()
+
+
+def _ring_for_sweeps() -> None:
+    from django.conf import settings
+
+    while True:
+        try:
+            app.send_task("jobs.sweep", expires=settings.JOB_SWEEP_SECONDS, retry=False)
+        except Exception as error:
+            # Celery connects anew by itself; the next ring will tell.
+            logger.warning("Nobody could be rung for a sweep: %s", type(error).__name__)
+        time.sleep(settings.JOB_SWEEP_SECONDS)

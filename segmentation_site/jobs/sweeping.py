@@ -55,6 +55,12 @@ def sweep() -> Swept:
     return swept
 
 
+def is_due() -> bool:
+    """Whether the last sweep was long enough ago for another one."""
+    recently = RawSQL("clock_timestamp() - make_interval(secs => %s)", [settings.JOB_SWEEP_SECONDS / 2])
+    return not Sweeps.objects.filter(pk=ONLY_ROW, last_at__gt=recently).exists()
+
+
 def last_sweep() -> Sweeps | None:
     """What sweeps have done so far; None before the first one."""
     return Sweeps.objects.filter(pk=ONLY_ROW).first()

@@ -11,7 +11,9 @@ logger = logging.getLogger(__name__)
 
 @shared_task(name="jobs.sweep")
 def sweep() -> None:
-    """Take up what was left behind."""
+    """Take up what was left behind; scheduler and workers ring for it, and one of them is enough."""
+    if not sweeping.is_due():
+        return
     swept = sweeping.sweep()
     if swept.requeued or swept.failed or swept.cancelled:
         logger.warning("Swept: %s", swept)

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from tests.chaos.trial import IMPORTS, RUNS, Trial, customers_file, good_rows
+from tests.embedded.processes import processes_of
 from tests.given import eventually
 
 MANY = 200_000
@@ -171,6 +172,34 @@ def test_an_import_that_is_cancelled_while_it_works_ends_soon_and_keeps_nothing(
     assert row["status"] in ("cancelled", "done")
     assert trial.count("customers_customer") == expected
     trial.check_nothing_is_left_over()
+
+
+def test_with_the_scheduler_gone_for_good_lost_jobs_are_still_taken_up(trial: Trial, many: bytes) -> None:
+    with trial.frozen("scheduler"):
+        one = trial.upload(many)
+        trial.wait_for_statement(COPYING)
+        trial.kill_children("worker")
+        row = trial.ended(IMPORTS, one, seconds=BACK)
+    assert (row["status"], row["attempt"]) == ("done", 2)
+
+
+def test_after_a_kill_of_everything_in_an_import_the_next_start_ends_it(trial: Trial) -> None:
+    rows = 200_000
+    lines = "".join(f"{number},{20 + number % 50},{number % 90}\n" for number in range(rows))
+    one = trial.upload(f"id,age,annual income\n{lines}".encode())
+    trial.wait_for_statement(COPYING)
+    everything = processes_of(trial.site.folder)
+    for process in everything:
+        process.kill()
+    assert trial.site.process
+    trial.site.process.wait()
+    trial.site.start()
+
+    row = trial.ended(IMPORTS, one, seconds=BACK)
+    assert (row["status"], row["created"], row["rejected"]) == ("done", rows, 0)
+    assert trial.count("customers_customer") == rows
+    trial.check_nothing_is_left_over()
+    assert not [process for process in everything if process.is_running() and process.status() != "zombie"]
 
 
 def test_a_web_process_that_is_killed_in_an_upload_leaves_no_half_import(trial: Trial, many: bytes) -> None:
