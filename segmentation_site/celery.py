@@ -40,6 +40,13 @@ def _die_with_the_main_process(**kwargs: Any) -> None:
         ctypes.CDLL(None, use_errno=True).prctl(set_parent_death_signal, signal.SIGKILL)
 
 
+@worker_process_init.connect
+def _fail_before_the_machine_is_out_of_memory(**kwargs: Any) -> None:
+    from segmentation_site.jobs import memory
+
+    memory.limit_this_process()
+
+
 @worker_ready.connect
 def _keep_sweeping(**kwargs: Any) -> None:
     """What a worker that died has left behind is taken up at once, and also while the scheduler is away for good."""

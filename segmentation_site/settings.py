@@ -214,6 +214,8 @@ CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
 # How long a job is safe from others after its worker's last sign of life, and how often somebody looks for lost ones.
 JOB_LEASE_SECONDS = env.int("JOB_LEASE_SECONDS", default=60)
 JOB_SWEEP_SECONDS = env.int("JOB_SWEEP_SECONDS", default=15)
+# Bytes that one job may take; 0: a share of what the machine has.
+JOB_MEMORY_BYTES = env.int("JOB_MEMORY_BYTES", default=0)
 CELERY_BEAT_SCHEDULE = {
     "jobs: sweep": {
         "task": "jobs.sweep",

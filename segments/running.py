@@ -10,7 +10,8 @@ import numpy as np
 from django.db import transaction
 
 from customers.attributes import feature_labels
-from customers.columns import Columns
+from customers.columns import Columns, count_customers
+from segmentation_site.jobs import memory
 from segmentation_site.jobs.leases import Lease
 from segmentation_site.jobs.problems import Problem
 from segments import publishing, reading, storing
@@ -22,6 +23,8 @@ from segments.kmeans.shapes import Choice, Definition, Fit, FloatVector, Measure
 from segments.models import Candidate, Run, Segment
 
 FAR_PERCENTILE = 99
+# Of every value there are, at the widest point: as read, as prepared, and what fitting and profiling copy.
+COPIES = 4
 
 
 class CannotSegment(Problem):
@@ -38,6 +41,7 @@ def execute(run: Run, lease: Lease[Run]) -> None:
     """
     definition = Definition.from_json(run.definition)
     lease.phase("reading")
+    memory.admit(_bytes_needed(definition))
     columns = reading.read_features(definition)
     prepared = _prepare(columns, definition, lease)
     tried = _try_each_k(run, prepared, definition, lease)
@@ -69,6 +73,10 @@ def execute(run: Run, lease: Lease[Run]) -> None:
         )
         if run.publish_when_done:
             _publish(run)
+
+
+def _bytes_needed(definition: Definition) -> int:
+    return count_customers() * len(definition.features) * np.dtype(np.float64).itemsize * COPIES
 
 
 def _prepare(columns: Columns, definition: Definition, lease: Lease[Run]) -> Prepared:
