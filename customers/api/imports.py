@@ -135,7 +135,7 @@ class Imports(ApiView):
         status=202,
         body=UPLOAD,
         headers=[HEADER],
-        refuses=[409, 422],
+        refuses=[409, 422, 507],
         description="The file is checked for being a table at once, its rows by a worker: poll the address in "
         "`Location` until `status` is `done`, `failed` or `cancelled`.",
     )

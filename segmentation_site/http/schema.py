@@ -36,6 +36,7 @@ REFUSALS = {
     415: "This is not a kind of body, or of file, that can be read.",
     422: "An idempotency key that was used with another body.",
     429: "Too many calls; `Retry-After` says when to come back.",
+    507: "There is no room left on the disk.",
     503: "The database does not answer right now; `Retry-After` says when to come back.",
 }
 

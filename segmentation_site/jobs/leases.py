@@ -49,6 +49,7 @@ class DiskFull(Problem):
     code = "disk"
     sentence = "There was no room left on the disk."
     remedy = "Nothing was changed. Make room and start it again."
+    http_status = 507
 
 
 class WorkerLost(Problem):

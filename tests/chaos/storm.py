@@ -111,14 +111,14 @@ class Storm:
             assert there == (ROWS if row["status"] == "done" else 0), (
                 f"{public_id} is {row['status']}, {there} are there"
             )
-            self.summary.imports[row["status"]] += 1
+            self.summary.imports[row["error_code"] or row["status"]] += 1
             self.summary.attempts[row["attempt"]] += 1
         assert len(rows) == 1 + len(self.uploads), "no upload made two imports"
         runs = {row["public_id"]: row for row in self.trial.ask(f"SELECT * FROM {RUNS}")}
         assert set(runs) == set(self.runs), "no start made two runs"
         for row in runs.values():
             assert row["status"] in TERMINAL
-            self.summary.runs[row["status"]] += 1
+            self.summary.runs[row["error_code"] or row["status"]] += 1
             self.summary.attempts[row["attempt"]] += 1
         self.trial.check_runs_are_whole()
         self.trial.check_nothing_is_left_over()

@@ -1,6 +1,8 @@
 """Each thing that can happen to a process, the broker or the database, and what is true afterwards."""
 
+import os
 import signal
+import subprocess
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -200,6 +202,21 @@ def test_after_a_kill_of_everything_in_an_import_the_next_start_ends_it(trial: T
     assert trial.count("customers_customer") == rows
     trial.check_nothing_is_left_over()
     assert not [process for process in everything if process.is_running() and process.status() != "zombie"]
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can make a small disk to fill up: NOT TESTED here")
+def test_a_full_disk_is_told_and_the_site_goes_on(trial: Trial, many: bytes) -> None:
+    media = trial.site.folder / "media"
+    media.mkdir(exist_ok=True)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", media], check=True)
+    try:
+        answer = trial.call("POST", "/imports", files={"file": ("customers.csv", many)})
+        assert (answer.status_code, answer.json()["code"]) == (507, "disk")
+        assert trial.count(IMPORTS) == 0
+        assert not [path for path in media.rglob("*") if path.is_file()]
+        assert trial.ended(IMPORTS, trial.upload(customers_file(1000)))["status"] == "done"
+    finally:
+        subprocess.run(["umount", media], check=True)
 
 
 def test_a_web_process_that_is_killed_in_an_upload_leaves_no_half_import(trial: Trial, many: bytes) -> None:
