@@ -163,6 +163,7 @@ class Import(Job):
     """One uploaded file on its way into the database, and its report."""
 
     task = "customers.execute_import"
+    prune_task = "customers.prune_imports"
     personal_data: ClassVar = ("file", "file_name")
 
     class Kind(models.TextChoices):

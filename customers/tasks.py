@@ -2,6 +2,7 @@
 
 from celery import shared_task
 
+from customers import pruning
 from customers.models import Import
 from segmentation_site.jobs import leases
 
@@ -13,3 +14,9 @@ def execute_import(import_id: int) -> None:
     from customers import importing
 
     leases.carry_out(Import, import_id, importing.execute)
+
+
+@shared_task(name=Import.prune_task)
+def prune_imports() -> None:
+    """Delete what old imports left behind."""
+    pruning.prune()

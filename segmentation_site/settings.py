@@ -214,6 +214,9 @@ CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
 # How long a job is safe from others after its worker's last sign of life, and how often somebody looks for lost ones.
 JOB_LEASE_SECONDS = env.int("JOB_LEASE_SECONDS", default=60)
 JOB_SWEEP_SECONDS = env.int("JOB_SWEEP_SECONDS", default=15)
+# How many runs of a segmentation can be gone back to, beside the one in use; how long imports keep files and rows.
+RUNS_KEPT = env.int("RUNS_KEPT", default=10)
+IMPORTS_KEPT_DAYS = env.int("IMPORTS_KEPT_DAYS", default=90)
 # Bytes that one job may take; 0: a share of what the machine has.
 JOB_MEMORY_BYTES = env.int("JOB_MEMORY_BYTES", default=0)
 CELERY_BEAT_SCHEDULE = {

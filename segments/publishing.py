@@ -16,6 +16,13 @@ class NotDone(Problem):
     http_status = 409
 
 
+class Pruned(Problem):
+    code = "run_pruned"
+    sentence = "Who was in which segment of this run is no longer kept."
+    remedy = "Start a new run."
+    http_status = 409
+
+
 class Outdated(Problem):
     code = "draft_outdated"
     sentence = (
@@ -29,6 +36,8 @@ def obstacle(run: Run) -> Problem | None:
     """What stands in the way of using this run's segments, if anything does; pages say it before anybody tries."""
     if run.status != JobStatus.DONE:
         return NotDone(run=run.public_id, state=run.state.label.lower())
+    if run.pruned_at is not None:
+        return Pruned()
     is_draft = run.published_at is None
     if is_draft and run.baseline_id != run.segmentation.published_run_id:
         return Outdated()

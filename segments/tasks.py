@@ -3,6 +3,7 @@
 from celery import shared_task
 
 from segmentation_site.jobs import leases
+from segments import pruning
 from segments.models import Run
 
 
@@ -13,3 +14,9 @@ def execute_run(run_id: int) -> None:
     from segments import running
 
     leases.carry_out(Run, run_id, running.execute)
+
+
+@shared_task(name=Run.prune_task)
+def prune_runs() -> None:
+    """Drop the assignments of old runs."""
+    pruning.prune()

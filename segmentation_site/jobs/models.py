@@ -33,6 +33,8 @@ class Job(models.Model):
 
     # The Celery task that carries out jobs of this kind; rung by name, so that no door has to import it.
     task: ClassVar[str]
+    # The one that clears away what old jobs of this kind left behind, rung for once a day; "" for none.
+    prune_task: ClassVar[str] = ""
 
     status = models.CharField(max_length=12, choices=JobStatus, default=JobStatus.QUEUED, db_index=True)
     phase = models.CharField(max_length=40, blank=True)
@@ -106,6 +108,7 @@ class Sweeps(models.Model):
     personal_data: ClassVar = ()
 
     last_at = models.DateTimeField()
+    pruned_at = models.DateTimeField(null=True)
     sweeps = models.BigIntegerField(default=0)
     rung = models.BigIntegerField(default=0)
     requeued = models.BigIntegerField(default=0)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from django.apps import apps
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import F
+from django.db.models import F, Q
 from django.db.models.expressions import RawSQL
 from django.db.models.functions import Now
 
@@ -52,6 +52,7 @@ def sweep() -> Swept:
         _take_back(model, swept)
         _ring_again(model, swept)
     _record(swept)
+    _ring_for_pruning()
     return swept
 
 
@@ -64,6 +65,16 @@ def is_due() -> bool:
 def last_sweep() -> Sweeps | None:
     """What sweeps have done so far; None before the first one."""
     return Sweeps.objects.filter(pk=ONLY_ROW).first()
+
+
+def _ring_for_pruning() -> None:
+    """Once a day, by whichever sweep comes first."""
+    day = RawSQL("clock_timestamp() - interval '1 day'", [])
+    rows = Sweeps.objects.filter(pk=ONLY_ROW).filter(Q(pruned_at=None) | Q(pruned_at__lt=day))
+    if rows.update(pruned_at=RawSQL("clock_timestamp()", [])):
+        for model in job_models():
+            if model.prune_task:
+                bell.send(model.prune_task)
 
 
 def _record(swept: Swept) -> None:

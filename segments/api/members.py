@@ -80,7 +80,7 @@ class _MembersView(ApiView):
 
 
 def _pinned(key: int, segmentation: Segmentation) -> Run:
-    run = segmentation.runs.filter(pk=key, published_at__isnull=False).first()
+    run = segmentation.runs.filter(pk=key, published_at__isnull=False, pruned_at=None).first()
     if run is None:
         raise RunGone()
     return run

@@ -26,6 +26,7 @@ class Run(Job):
     """Immutable inputs, parameters, seed, model and results of one execution."""
 
     task = "segments.execute_run"
+    prune_task = "segments.prune_runs"
     personal_data: ClassVar = ()
 
     public_id = PublicIdField(prefix="run")
@@ -52,6 +53,9 @@ class Run(Job):
     published_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, blank=True, editable=False, on_delete=models.SET_NULL, related_name="+"
     )
+
+    # Since then its assignments are no longer kept.
+    pruned_at = models.DateTimeField(null=True, editable=False)
 
     class Meta:
         ordering = ("-id",)

@@ -205,12 +205,15 @@ class Trial:
             row["relname"]
             for row in self.ask(r"SELECT relname FROM pg_class WHERE relname ~ '^segments_assignment_\d+$'")
         }
-        runs = {f"segments_assignment_{row['id']}" for row in self.ask(f"SELECT id FROM {RUNS} WHERE status = 'done'")}
+        runs = {
+            f"segments_assignment_{row['id']}"
+            for row in self.ask(f"SELECT id FROM {RUNS} WHERE status = 'done' AND pruned_at IS NULL")
+        }
         assert kept == runs
         for table in (IMPORTS, RUNS):
             assert not self.count(table, "status IN ('done', 'failed', 'cancelled') AND lease_token IS NOT NULL")
 
     def check_runs_are_whole(self) -> None:
         """Each run that is done assigns everybody whom it read, each to one segment."""
-        for run in self.ask(f"SELECT id, customers FROM {RUNS} WHERE status = 'done'"):
+        for run in self.ask(f"SELECT id, customers FROM {RUNS} WHERE status = 'done' AND pruned_at IS NULL"):
             assert self.count("segments_assignment", f"run_id = {run['id']}") == run["customers"]

@@ -199,4 +199,5 @@ def test_the_sweeper_rings_for_a_job_that_nobody_heard(job: Import, monkeypatch:
     sweeping.sweep()
     sweeping.sweep()
 
-    assert [task for task, *_ in rung] == ["customers.execute_import"], "and it is not rung again at once"
+    jobs = [task for task, *_ in rung if not task.endswith(("prune_imports", "prune_runs"))]
+    assert jobs == ["customers.execute_import"], "and it is not rung again at once"

@@ -1,0 +1,56 @@
+"""What imports leave behind and nobody needs any more: files, and rejected rows, which hold people's data."""
+
+from datetime import timedelta
+
+from django.conf import settings
+from django.core.files.storage import default_storage
+from django.db.models import QuerySet
+from django.db.models.functions import Now
+from django.utils import timezone
+
+from customers.models import Import, ImportStatus, RejectedRow
+from segmentation_site.jobs.models import ACTIVE
+
+FOLDER = "imports"
+# Somebody who chose a file and never started its import.
+MAPPING_TIME = timedelta(days=1)
+
+
+def prune() -> int:
+    """Delete what is old; returns how many files went."""
+    _give_up_what_was_never_started()
+    old = timezone.now() - timedelta(days=settings.IMPORTS_KEPT_DAYS)
+    ended = Import.objects.exclude(status__in=[*ACTIVE, ImportStatus.UPLOADED]).filter(finished_at__lt=old)
+    RejectedRow.objects.filter(source_import__in=ended).delete()
+    return _delete_files(ended.exclude(file="")) + _delete_files_of_nobody()
+
+
+def _give_up_what_was_never_started() -> None:
+    forgotten = Import.objects.filter(status=ImportStatus.UPLOADED, created_at__lt=timezone.now() - MAPPING_TIME)
+    names = list(forgotten.values_list("file", flat=True))
+    forgotten.update(status=ImportStatus.CANCELLED, finished_at=Now(), file="")
+    for name in names:
+        default_storage.delete(name)
+
+
+def _delete_files(imports: QuerySet[Import]) -> int:
+    names = dict(imports.values_list("pk", "file"))
+    for name in names.values():
+        default_storage.delete(name)
+    Import.objects.filter(pk__in=names).update(file="")
+    return len(names)
+
+
+def _delete_files_of_nobody() -> int:
+    """A web process that is killed in an upload leaves a file without a row."""
+    if not default_storage.exists(FOLDER):
+        return 0
+    known = set(Import.objects.exclude(file="").values_list("file", flat=True))
+    gone = 0
+    for name in default_storage.listdir(FOLDER)[1]:
+        path = f"{FOLDER}/{name}"
+        is_old = default_storage.get_modified_time(path) < timezone.now() - MAPPING_TIME
+        if is_old and path not in known:
+            default_storage.delete(path)
+            gone += 1
+    return gone

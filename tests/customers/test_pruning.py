@@ -1,0 +1,53 @@
+"""What imports leave behind goes after a while, and not before."""
+
+from datetime import timedelta
+
+import pytest
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
+from django.utils import timezone
+
+from customers import pruning, starting
+from customers.models import Import, RejectedRow
+from segmentation_site.jobs import sweeping
+from tests.customers.given import imported
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def made_older(one: Import, days: int) -> Import:
+    then = timezone.now() - timedelta(days=days)
+    Import.objects.filter(pk=one.pk).update(created_at=then, finished_at=then if one.finished_at else None)
+    one.refresh_from_db()
+    return one
+
+
+def test_files_and_rejected_rows_of_old_imports_go_and_their_counts_stay() -> None:
+    old, new = made_older(imported("id,age\n1,x\n2,30\n"), 91), imported("id,age\n3,x\n")
+    name = str(old.file.name)
+    assert pruning.prune() >= 1
+    old.refresh_from_db()
+    assert (old.rejected, old.created, str(old.file)) == (1, 1, "")
+    assert not default_storage.exists(name)
+    assert default_storage.exists(str(new.file.name))
+    assert list(RejectedRow.objects.values_list("source_import_id", flat=True)) == [new.pk]
+
+
+def test_a_file_whose_import_was_never_started_goes_after_a_day() -> None:
+    one = starting.receive(ContentFile(b"id,age\n1,30\n", name="a.csv"), by=None)
+    name = str(one.file.name)
+    pruning.prune()
+    assert default_storage.exists(name)
+    made_older(one, 2)
+    pruning.prune()
+    one.refresh_from_db()
+    assert one.status == "cancelled"
+    assert not default_storage.exists(name)
+
+
+def test_sweeps_ring_for_pruning_once_a_day(monkeypatch: pytest.MonkeyPatch) -> None:
+    rung: list[str] = []
+    monkeypatch.setattr("segmentation_site.jobs.bell.current_app.send_task", lambda task, **_: rung.append(task))
+    sweeping.sweep()
+    sweeping.sweep()
+    assert sorted(rung) == ["customers.prune_imports", "segments.prune_runs"]

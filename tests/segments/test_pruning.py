@@ -1,0 +1,26 @@
+"""Old runs give back their room, and nothing that somebody still uses goes with them."""
+
+import pytest
+
+from segments import pruning
+from segments.models import Assignment, Segmentation
+from segments.publishing import Pruned, publish
+from tests.segments import given
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def test_the_run_in_use_and_the_newest_others_are_kept(segmentation: Segmentation, settings: object) -> None:
+    settings.RUNS_KEPT = 1  # type: ignore[attr-defined]
+    in_use = given.publish(given.run(segmentation))
+    old, new = given.run(segmentation), given.run(segmentation)
+
+    assert pruning.prune() == 1
+    assert pruning.prune() == 0
+
+    kept = set(Assignment.objects.values_list("run_id", flat=True))
+    assert kept == {in_use.pk, new.pk}
+    old.refresh_from_db()
+    assert old.candidates.exists(), "what it found is kept"
+    with pytest.raises(Pruned):
+        publish(old, by=None)
