@@ -1,6 +1,5 @@
 """Takes pictures of every page: `.venv/bin/python docs/screenshots.py FOLDER`, and `--docs` for the documentation.
 
-
 It starts a demo site of its own in a temporary data folder, signs in as the admin that the demo prints, and walks
 through the pages as a person would, in light, in dark and on a phone.
 """
@@ -23,7 +22,10 @@ from playwright.sync_api import Browser, Page, sync_playwright
 ROOT = Path(__file__).resolve().parent.parent
 IMAGES = ROOT / "docs" / "images"
 FOR_DOCS = {"overview": "light", "run": "light", "segment": "dark", "customer": "light"}
-FIRST_SIGHT = {"overview": 1150, "run": 1660, "segment": 1180, "customer": 760}
+# How much of each is shown there, in pixels from above.
+FIRST_SIGHT = {"overview": 1060, "segment": 1100, "customer": 660}
+# Or one part of it alone: the map tells most of a run.
+FIRST_THING = {"run": "#map"}
 CUSTOMERS = "CustomerID;Gender;Age;Annual Income (k$);Spending Score (1-100)\n9001;Female;31;61;48\n9002;Male;?;70;52\n"
 
 
@@ -79,24 +81,28 @@ def chromium() -> str | None:
 def addresses(page: Page, url: str) -> dict[str, str]:
     """Name of each page → its address, found by following links."""
 
-    def first(path: str, pattern: str) -> str:
+    def linked(path: str, pattern: str) -> list[str]:
         page.goto(url + path)
-        links = page.eval_on_selector_all("a[href]", "all => all.map(one => one.getAttribute('href'))")
-        return next(link for link in links if re.fullmatch(pattern, link))
+        links = page.eval_on_selector_all("main a[href]", "all => all.map(one => one.getAttribute('href'))")
+        return [link for link in links if re.fullmatch(pattern, link)]
+
+    segmentation = linked("/segmentations/", r"/segmentations/(?!new)[\w-]+")[-1]
 
     return {
         "overview": "/",
         "customers": "/customers/",
-        "customer": first("/customers/", r"/customers/\d+"),
+        "customer": linked("/customers/", r"/customers/\d+")[0],
         "imports": "/imports/",
-        "import": first("/imports/", r"/imports/imp_\w+"),
+        # The oldest: what came later may still wait for its columns.
+        "import": linked("/imports/", r"/imports/imp_\w+")[-1],
         "import-new": "/imports/new",
         "segmentations": "/segmentations/",
-        "segmentation": first("/segmentations/", r"/segmentations/(?!new)[\w-]+"),
+        "segmentation": segmentation,
         "segmentation-new": "/segmentations/new",
-        "run": first(first("/segmentations/", r"/segmentations/(?!new)[\w-]+"), r"/runs/run_\w+"),
+        "run": linked(segmentation, r"/runs/run_\w+")[0],
         "segments": "/segments/",
-        "segment": first("/segments/", r"/segments/sgm_\w+"),
+        # The largest is the average one, of whom there is least to say.
+        "segment": linked("/segments/", r"/segments/sgm_\w+")[1],
         "api-keys": "/api-keys/",
         "api-key-new": "/api-keys/new",
         "status": "/status",
@@ -133,6 +139,15 @@ def sign_in(browser: Browser, url: str, password: str, look: Look) -> Page:
     return page
 
 
+def show(page: Page, name: str, picture: Path) -> None:
+    """Take what the documentation shows of a page."""
+    if name in FIRST_THING:
+        page.locator(FIRST_THING[name]).screenshot(path=picture)
+    else:
+        width = page.evaluate("innerWidth")
+        page.screenshot(path=picture, clip={"x": 0, "y": 0, "width": width, "height": FIRST_SIGHT[name]})
+
+
 def take(url: str, password: str, folder: Path, only: set[str]) -> None:
     """Every page in every look into `folder`."""
     with sync_playwright() as playwright:
@@ -147,11 +162,16 @@ def take(url: str, password: str, folder: Path, only: set[str]) -> None:
                     continue
                 page.goto(url + path)
                 page.wait_for_load_state("networkidle")
-                if only and look.width > 1000:
-                    # In the documentation the beginning of a page is enough.
-                    page.set_viewport_size({"width": look.width, "height": FIRST_SIGHT[name]})
-                    page.wait_for_timeout(300)
-                page.screenshot(path=folder / f"{name}-{look.name}.png", full_page=not only)
+                # As high as the page is, so that the sidebar reaches down to its end.
+                whole = page.evaluate("document.documentElement.scrollHeight")
+                page.set_viewport_size({"width": look.width, "height": max(look.height, whole)})
+                page.wait_for_timeout(300)
+                picture = folder / f"{name}-{look.name}.png"
+                if only:
+                    show(page, name, picture)
+                else:
+                    page.screenshot(path=picture)
+                page.set_viewport_size({"width": look.width, "height": look.height})
             page.context.close()
             anonymous = browser.new_page(
                 viewport={"width": look.width, "height": look.height},

@@ -180,9 +180,10 @@ def profile_bars(one: Series, everybody: Profile, labels: Mapping[str, str]) -> 
 
 def _bars_finding(features: Sequence[FeatureProfile], everybody: Profile, labels: Mapping[str, str]) -> str:
     strongest = features[0]
+    average = everybody.feature(strongest.name).mean
     if abs(strongest.z) < 0.5:
         return "These customers are close to the average in everything that was looked at."
     return (
         f"What stands out most is {labels.get(strongest.name, strongest.name).lower()}: "
-        f"{text(strongest.mean)} on average, against {text(everybody.feature(strongest.name).mean)} for everybody."
+        f"{text(strongest.mean, 3)} on average, against {text(average, 3)} for everybody."
     )

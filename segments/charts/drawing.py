@@ -54,6 +54,6 @@ def colour_of(index: int, alpha: float | None = None) -> str:
     return name if alpha is None else f"{name}/{alpha}"
 
 
-def text(value: float | None) -> str:
-    """A value for a table or a sentence; a dash for none."""
-    return "–" if value is None else f"{value:,.4g}" if abs(value) < 1000 else f"{value:,.0f}"
+def text(value: float | None, digits: int = 4) -> str:
+    """A value for a table or, with fewer significant digits, a sentence; a dash for none."""
+    return "–" if value is None else f"{value:,.{digits}g}" if abs(value) < 1000 else f"{value:,.0f}"
