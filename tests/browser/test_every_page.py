@@ -32,7 +32,8 @@ STICKING_OUT = """() => [...document.querySelectorAll("body *")].filter(one => {
 }).slice(-1).map(one => one.outerHTML.slice(0, 200))"""
 # Tables and texts of which one has to scroll to see the rest, though there is room for all.
 CUT_OFF = """() => [...document.querySelectorAll("main .table-box, main .snippet, main .stat, main .card")]
-    .filter(one => one.checkVisibility() && !one.closest("details:not([open])") && one.scrollWidth > one.clientWidth + 1)
+    .filter(one => one.checkVisibility() && !one.closest("details:not([open])"))
+    .filter(one => one.scrollWidth > one.clientWidth + 1)
     .map(one => `${one.scrollWidth} in ${one.clientWidth}: ${one.innerText.slice(0, 80)}`)"""
 # Rows of lists that have become columns of letters.
 TORN = """most => [...document.querySelectorAll("main tr")].filter(one => one.offsetHeight > most)
