@@ -170,7 +170,7 @@ class _Grammar:
         self.names = [cell_name(position) for position in range(width)]
         self.schema: dict[str, type[pl.String]] = dict.fromkeys([*self.names, "beyond"], pl.String)
         mark = re.escape(delimiter)
-        quoted = r'"(?:[^"]|"")*"'
+        self.quoted = quoted = r'"(?:[^"]|"")*"'
         # Polars takes every quotation mark for one that opens or closes; a line with others is not for it.
         self.for_polars = rf'^(?:{quoted}|[^"{mark}]*)(?:{mark}(?:{quoted}|[^"{mark}]*))*$'
         # As people write it: in an unquoted cell a quotation mark is a character like any other (5" pipe).
@@ -187,15 +187,15 @@ class _Grammar:
         has_empty_lines = b"\n\n" in text or text.startswith(b"\n")
         tangled = b'"' in text and not block.texts.str.contains(self.for_polars).all()
         rows = None if tangled or has_empty_lines else self._parse(text, quoted=b'"' in text)
+        one_by_one: dict[int, list[str]] = {}
         if rows is not None and rows.height == lines:
             rows = rows.with_columns(block.numbers.alias(LINE))
         else:
             numbered = pl.DataFrame({LINE: block.numbers, "text": block.texts})
-            one_by_one: dict[int, list[str]] = {}
             if tangled:
                 numbered, one_by_one, unread = self._untangle(block, is_last, broken)
             rows = self._parse_lines(numbered.filter(pl.col("text") != ""), one_by_one)
-        rows = self._without_wrong_width(rows, block, broken)
+        rows = self._without_wrong_width(rows, block, one_by_one, broken)
         rows, blank = self._without_blank(rows)
         return Piece(rows, tuple(broken), blank, is_clean, first_line + lines - 1 - unread.count(b"\n")), unread
 
@@ -215,11 +215,14 @@ class _Grammar:
             return None
 
     def _parse_lines(self, numbered: pl.DataFrame, one_by_one: dict[int, list[str]]) -> pl.DataFrame:
-        """Lines that are rows each, and rows that were read one by one, together in the order of the file."""
+        """Lines that are rows each, and rows that were read one by one, together in the order of the file.
+
+        Lines that Polars cannot read after all are read one by one too, and added to those.
+        """
         text = numbered["text"].str.join("\n").item() if numbered.height else ""
         parsed = self._parse(text.encode(), quoted=True) if text else None
         if parsed is None or parsed.height != numbered.height:
-            one_by_one = one_by_one | dict(zip(numbered[LINE], self._cells(numbered["text"].to_list()), strict=True))
+            one_by_one |= dict(zip(numbered[LINE], self._cells(numbered["text"].to_list()), strict=True))
             parsed = pl.DataFrame(schema={**self.schema, LINE: pl.Int64})
         else:
             parsed = parsed.with_columns(numbered[LINE])
@@ -286,32 +289,38 @@ class _Grammar:
                 return end
         return None
 
-    def _without_wrong_width(self, rows: pl.DataFrame, block: "_Block", broken: list[BrokenRow]) -> pl.DataFrame:
+    def _without_wrong_width(
+        self, rows: pl.DataFrame, block: "_Block", one_by_one: dict[int, list[str]], broken: list[BrokenRow]
+    ) -> pl.DataFrame:
         """Rows with as many cells as the header; the others are broken.
 
-        An empty last cell may also be a missing one.
+        Empty cells beyond the header say nothing. An empty last cell may also be a missing one.
         """
         is_suspect = rows["beyond"].is_not_null() | rows[self.names[-1]].is_null()
         rows = rows.drop("beyond")
-        if not is_suspect.any():
+        marks = block.text.count(self.delimiter.encode())
+        if not is_suspect.any() and marks == rows.height * (self.width - 1):
             return rows
-        positions = rows[LINE].filter(is_suspect) - block.first_line
-        starts = block.texts.gather(positions)
-        # In a line without quotation marks each delimiter parts two cells, those that are empty and beyond the header
-        # too.
-        widths = starts.str.count_matches(self.delimiter, literal=True) + 1
-        doubtful = positions.filter((widths != self.width) | starts.str.contains('"', literal=True)).to_list()
+        lines = rows[LINE].filter(~rows[LINE].is_in(list(one_by_one)))
+        texts = block.texts.gather(lines - block.first_line)
+        is_doubtful = self._widths(texts) != self.width
+        doubtful = self._cells(texts.filter(is_doubtful).to_list())
+        read = dict(zip(lines.filter(is_doubtful), doubtful, strict=True)) | one_by_one
         wrong = []
-        for position in doubtful:
-            texts = block.texts[position : position + MOST_LINES_OF_A_ROW].to_list()
-            end = self._end_of_row(texts, 0) or 0
-            (cells,) = self._cells(["\n".join(texts[: end + 1])])
-            if len(cells) != self.width and any(cell.strip() for cell in cells):
-                code = "too_many_cells" if len(cells) > self.width else "too_few_cells"
+        for line, cells in read.items():
+            is_short = len(cells) < self.width and any(cell.strip() for cell in cells)
+            if is_short or any(cell.strip() for cell in cells[self.width :]):
+                code = "too_few_cells" if is_short else "too_many_cells"
                 detail = f"This row has {len(cells)} cells, the header has {self.width}."
-                wrong.append(block.first_line + position)
-                broken.append(BrokenRow(wrong[-1], code, detail, tuple(cells)))
+                broken.append(BrokenRow(line, code, detail, tuple(cells)))
+                wrong.append(line)
         return rows.filter(~pl.col(LINE).is_in(wrong)) if wrong else rows
+
+    def _widths(self, texts: pl.Series) -> pl.Series:
+        """How many cells lines have that are rows each."""
+        if texts.str.contains('"', literal=True).any():
+            texts = texts.str.replace_all(self.quoted, "")
+        return texts.str.count_matches(self.delimiter, literal=True) + 1
 
     def _without_blank(self, rows: pl.DataFrame) -> tuple[pl.DataFrame, int]:
         """Rows in which something is said, and the number of the others."""

@@ -1,0 +1,202 @@
+"""Reading and checking, tried with files that nobody would think of: no row is lost, doubled or read otherwise."""
+
+import csv
+import io
+import json
+from typing import Any
+
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from customers import attributes
+from customers.files import cells, checking, mapping, reading, sampling
+from customers.files.cells import DateOrder, Reason, Style
+from customers.files.mapping import MappedColumn
+from customers.files.reading import LINE, Piece, cell_name
+from customers.files.sampling import Dialect
+from customers.files.schema import Column, FileProblem, Kind, LineTooLong
+
+WIDTH = 3
+LETTERS = "ab1é ,;\"\n'="
+# What a file may hold between its delimiters, well-formed or not.
+WILD = st.text(alphabet=LETTERS, max_size=60)
+# What a program may write into a cell; no cell of more lines than a row may have.
+CELL = st.text(alphabet="ab1é ,;\"'=\n", max_size=8)
+TABLE = st.lists(st.lists(CELL, min_size=WIDTH, max_size=WIDTH), min_size=1, max_size=25)
+
+
+def dialect(delimiter: str = ",") -> Dialect:
+    return Dialect("utf-8", mark=0, delimiter=delimiter, rows_from=1, has_header=False)
+
+
+def pieces(text: str, block: int, delimiter: str = ",") -> list[Piece]:
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(reading, "BLOCK_BYTES", block)
+        return list(reading.read_table(io.BytesIO(text.encode()), dialect(delimiter), WIDTH))
+
+
+def rows(found: list[Piece]) -> dict[int, tuple[str, ...]]:
+    """Line → cells of every row that could be read."""
+    names = [cell_name(position) for position in range(WIDTH)]
+    listed = [row for piece in found for row in piece.rows.select(LINE, *names).iter_rows()]
+    by_line = {line: tuple(cell or "" for cell in row) for line, *row in listed}
+    assert len(by_line) == len(listed), "no line begins two rows"
+    return by_line
+
+
+def broken(found: list[Piece]) -> dict[int, str]:
+    """Line → code of every row that could not."""
+    return {row.line: row.code for piece in found for row in piece.broken}
+
+
+def is_blank(row: list[str]) -> bool:
+    return not any(cell.strip() for cell in row)
+
+
+@settings(deadline=None, max_examples=300)
+@given(table=TABLE, delimiter=st.sampled_from(",;\t|"), quoting=st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL]))
+def test_what_a_program_wrote_is_read_row_for_row_and_cell_for_cell(
+    table: list[list[str]], delimiter: str, quoting: Any
+) -> None:
+    file = io.StringIO()
+    csv.writer(file, delimiter=delimiter, quoting=quoting, lineterminator="\n").writerows(table)
+    found = pieces(file.getvalue(), reading.BLOCK_BYTES, delimiter)
+    assert list(rows(found).values()) == [tuple(row) for row in table if not is_blank(row)]
+    assert not broken(found)
+
+
+@settings(deadline=None, max_examples=300)
+@given(text=WILD)
+def test_every_line_of_any_text_is_in_exactly_one_row_or_says_nothing(text: str) -> None:
+    lines = text.split("\n")
+    found = pieces(text, reading.BLOCK_BYTES)
+    said = [*rows(found).items(), *((row.line, row.cells) for piece in found for row in piece.broken)]
+    taken = [line + more for line, row in said for more in range("".join(row).count("\n") + 1)]
+    assert len(taken) == len(set(taken))
+    left = [line for number, line in enumerate(lines, start=1) if number not in taken]
+    assert not [line for line in left if line.strip(' ,"')]
+
+
+@settings(deadline=None, max_examples=300)
+@given(lines=st.lists(st.text(alphabet="ab1é ,;'=", max_size=12), min_size=1, max_size=40))
+def test_without_quotation_marks_a_line_is_a_row_and_a_row_has_as_many_cells_as_the_header(lines: list[str]) -> None:
+    found = pieces("\n".join(lines), reading.BLOCK_BYTES)
+    said = {number: line.split(",") for number, line in enumerate(lines, start=1) if line.strip(" ,")}
+    fits = {number: len(row) >= WIDTH and is_blank(row[WIDTH:]) for number, row in said.items()}
+    assert rows(found) == {number: tuple(row[:WIDTH]) for number, row in said.items() if fits[number]}
+    assert broken(found) == {
+        number: "too_many_cells" if len(row) > WIDTH else "too_few_cells"
+        for number, row in said.items()
+        if not fits[number]
+    }
+
+
+@settings(deadline=None, max_examples=300)
+@given(text=WILD.filter(lambda text: text.strip("\n ")), block=st.integers(70, 120), copies=st.integers(1, 6))
+def test_where_a_file_is_cut_into_pieces_changes_nothing(text: str, block: int, copies: int) -> None:
+    text = "\n".join([text] * copies)
+    whole, cut = pieces(text, reading.BLOCK_BYTES), pieces(text, block)
+    assert rows(cut) == rows(whole)
+    assert broken(cut) == broken(whole)
+
+
+def test_a_line_that_never_ends_is_refused_and_not_read_into_memory() -> None:
+    with pytest.raises(LineTooLong, match="Line 2 is longer"):
+        pieces("a,b,c\n" + "x" * 500, 100)
+
+
+COLUMNS = {
+    **{column.key: column for column in attributes.columns()},
+    "vip": Column("vip", "VIP", Kind.BOOLEAN),
+}
+SAID = {
+    Kind.NUMBER: [
+        "1.5",
+        "-3",
+        "1,234.5",
+        "1.234,5",
+        "1e3",
+        "1e999",
+        "+",
+        ".",
+        "1 000",
+        "99",
+        "131",
+        "0x1",
+        "inf",
+        "12abc",
+    ],
+    Kind.DATE: [
+        "2024-02-29",
+        "2023-02-29",
+        "1.2.2003",
+        "03/04/2001",
+        "25/12/1999",
+        "12/25/1999",
+        "2024-1-5 10:00",
+        "1700-01-01",
+        "0000-00-00",
+        "13/13/2001",
+    ],
+    Kind.CATEGORY: ["F", "weiblich", "MALE", "robot", "granted", "Yes", "opt-in"],
+    Kind.BOOLEAN: ["yes", "No", "1", "0", "ja", "maybe", "TRUE"],
+    Kind.EMAIL: ["a@b.co", "a@b", "a b@c.de", "é@ü.de", "@", "a@b..c"],
+    Kind.TEXT: ["None", "=1+1", "x" * 51, "x" * 201, "  Zoë  ", "{}", "{label}"],
+}
+BLANK = ["", " ", "n/a", "NULL", "-", "?", "\u00a0"]
+
+
+@st.composite
+def columns_with_cells(draw: st.DrawFn) -> tuple[MappedColumn, list[str]]:
+    column = COLUMNS[draw(st.sampled_from(sorted(COLUMNS)))]
+    odd = st.text(alphabet="0123456789.,-+/eE' :aé@\0\ufffd", max_size=10)
+    said = draw(st.lists(st.sampled_from([*SAID[column.kind], *BLANK]) | odd, min_size=1, max_size=20))
+    style = Style(draw(st.sampled_from(".,")), draw(st.sampled_from(list(DateOrder))))
+    factor = draw(st.sampled_from([1.0, 0.001])) if column.factors else 1.0
+    return MappedColumn(0, column.label, column, factor, style), said
+
+
+@settings(deadline=None, max_examples=600)
+@given(columns_with_cells())
+def test_a_worker_says_of_every_cell_what_the_mapping_page_said_of_it(given_: tuple[MappedColumn, list[str]]) -> None:
+    one, said = given_
+    lines = range(2, 2 + len(said))
+    frame = pl.DataFrame(
+        {LINE: lines, cell_name(0): [cell or None for cell in said]}, {LINE: pl.Int64, cell_name(0): pl.String}
+    )
+    checked = checking.check(Piece(frame, (), 0, is_clean=False, last_line=lines[-1]), [one], [one.header])
+    by_cell = {
+        line: cells.read_cell(one.column, cell, one.style, one.factor) for line, cell in zip(lines, said, strict=True)
+    }
+    accepted = dict(checked.accepted.iter_rows())
+    assert accepted == {line: read for line, read in by_cell.items() if not isinstance(read, Reason)}
+    rejected = {line: json.loads(reasons) for line, reasons, _ in checked.rejected.iter_rows()}
+    assert rejected == {
+        line: [{"field": one.column.key, "code": read.code, "detail": read.detail}]
+        for line, read in by_cell.items()
+        if isinstance(read, Reason)
+    }
+
+
+@settings(deadline=None, max_examples=300)
+@given(raw=st.binary(max_size=200) | WILD.map(str.encode) | WILD.map(lambda text: text.encode("utf-16")))
+def test_any_bytes_are_a_table_or_are_refused_in_words(raw: bytes) -> None:
+    columns = attributes.columns()
+    refused = []
+    try:
+        sample = sampling.take_sample(io.BytesIO(raw), mapping.known_headers(columns))
+        mapped = mapping.apply(sample, columns, {sample.headers[0]: "external_id"})
+    except FileProblem as problem:
+        refused.append(problem)
+    if refused:
+        assert str(refused[0]).endswith(refused[0].remedy)
+        assert refused[0].remedy
+        return
+    found = list(reading.read_table(io.BytesIO(raw), sample.dialect, len(sample.headers)))
+    checked = [checking.check(piece, mapped, sample.headers) for piece in found]
+    rejected = sum(one.rejected.height for one in checked)
+    assert sum(one.accepted.height for one in checked) + rejected == sum(
+        piece.rows.height + len(piece.broken) for piece in found
+    )
