@@ -16,7 +16,7 @@ from customers.files.cells import DateOrder, Reason, Style
 from customers.files.mapping import MappedColumn
 from customers.files.reading import LINE, Piece, cell_name
 from customers.files.sampling import Dialect
-from customers.files.schema import Column, FileProblem, Kind, LineTooLong
+from customers.files.schema import BLOCK_BYTES, Column, FileProblem, Kind, LineTooLong
 
 WIDTH = 3
 LETTERS = "ab1é ,;\"\n'="
@@ -63,7 +63,7 @@ def test_what_a_program_wrote_is_read_row_for_row_and_cell_for_cell(
 ) -> None:
     file = io.StringIO()
     csv.writer(file, delimiter=delimiter, quoting=quoting, lineterminator="\n").writerows(table)
-    found = pieces(file.getvalue(), reading.BLOCK_BYTES, delimiter)
+    found = pieces(file.getvalue(), BLOCK_BYTES, delimiter)
     assert list(rows(found).values()) == [tuple(row) for row in table if not is_blank(row)]
     assert not broken(found)
 
@@ -72,7 +72,7 @@ def test_what_a_program_wrote_is_read_row_for_row_and_cell_for_cell(
 @given(text=WILD)
 def test_every_line_of_any_text_is_in_exactly_one_row_or_says_nothing(text: str) -> None:
     lines = text.split("\n")
-    found = pieces(text, reading.BLOCK_BYTES)
+    found = pieces(text, BLOCK_BYTES)
     said = [*rows(found).items(), *((row.line, row.cells) for piece in found for row in piece.broken)]
     taken = [line + more for line, row in said for more in range("".join(row).count("\n") + 1)]
     assert len(taken) == len(set(taken))
@@ -83,7 +83,7 @@ def test_every_line_of_any_text_is_in_exactly_one_row_or_says_nothing(text: str)
 @settings(deadline=None, max_examples=300)
 @given(lines=st.lists(UNQUOTED.map(",".join), min_size=1, max_size=40))
 def test_without_quotation_marks_a_line_is_a_row_and_a_row_has_as_many_cells_as_the_header(lines: list[str]) -> None:
-    found = pieces("\n".join(lines), reading.BLOCK_BYTES)
+    found = pieces("\n".join(lines), BLOCK_BYTES)
     said = {number: line.split(",") for number, line in enumerate(lines, start=1) if line.strip(" ,")}
     fits = {number: len(row) >= WIDTH and is_blank(row[WIDTH:]) for number, row in said.items()}
     assert rows(found) == {number: tuple(row[:WIDTH]) for number, row in said.items() if fits[number]}
@@ -98,7 +98,7 @@ def test_without_quotation_marks_a_line_is_a_row_and_a_row_has_as_many_cells_as_
 @given(text=WILD.filter(lambda text: text.strip("\n ")), block=st.integers(70, 120), copies=st.integers(1, 6))
 def test_where_a_file_is_cut_into_pieces_changes_nothing(text: str, block: int, copies: int) -> None:
     text = "\n".join([text] * copies)
-    whole, cut = pieces(text, reading.BLOCK_BYTES), pieces(text, block)
+    whole, cut = pieces(text, BLOCK_BYTES), pieces(text, block)
     assert rows(cut) == rows(whole)
     assert broken(cut) == broken(whole)
 
