@@ -87,7 +87,13 @@ def celery_worker_process(django_db_setup: None) -> Iterator[subprocess.Popen[by
     process = subprocess.Popen(
         [sys.executable, "-m", "celery", "-A", "segmentation_site", "worker", "--concurrency=1", "--loglevel=WARNING"],
         cwd=ROOT,
-        env=os.environ | {"DATABASE_URL": given.url_of_test_database(), "SEGMENTATION_PROCESS": "worker"},
+        # It sweeps when it starts and never again: tests of the sweeper do that themselves, on rows that are theirs.
+        env=os.environ
+        | {
+            "DATABASE_URL": given.url_of_test_database(),
+            "SEGMENTATION_PROCESS": "worker",
+            "JOB_SWEEP_SECONDS": "86400",
+        },
         start_new_session=True,
     )
     yield process
