@@ -18,7 +18,8 @@ def test_the_run_in_use_and_the_newest_others_are_kept(segmentation: Segmentatio
     assert pruning.prune() == 1
     assert pruning.prune() == 0
 
-    kept = set(Assignment.objects.values_list("run_id", flat=True))
+    runs = [in_use.pk, old.pk, new.pk]
+    kept = set(Assignment.objects.filter(run_id__in=runs).values_list("run_id", flat=True))
     assert kept == {in_use.pk, new.pk}
     old.refresh_from_db()
     assert old.candidates.exists(), "what it found is kept"
