@@ -5,9 +5,9 @@ from datetime import timedelta
 from django.conf import settings
 from django.core.files.storage import default_storage
 from django.db.models import QuerySet
-from django.db.models.functions import Now
 from django.utils import timezone
 
+from customers import starting
 from customers.models import Import, ImportStatus, RejectedRow
 from segmentation_site.jobs.models import ACTIVE
 
@@ -26,11 +26,9 @@ def prune() -> int:
 
 
 def _give_up_what_was_never_started() -> None:
-    forgotten = Import.objects.filter(status=ImportStatus.UPLOADED, created_at__lt=timezone.now() - MAPPING_TIME)
-    names = list(forgotten.values_list("file", flat=True))
-    forgotten.update(status=ImportStatus.CANCELLED, finished_at=Now(), file="")
-    for name in names:
-        default_storage.delete(name)
+    for one in Import.objects.filter(status=ImportStatus.UPLOADED, created_at__lt=timezone.now() - MAPPING_TIME):
+        # Somebody may start it at this very moment: then it is theirs.
+        starting.discard(one)
 
 
 def _delete_files(imports: QuerySet[Import]) -> int:

@@ -15,7 +15,7 @@ from rest_framework.response import Response
 from customers import reporting, starting
 from customers.models import Import, ImportMode, ImportStatus
 from segmentation_site.access.scopes import Scope
-from segmentation_site.access.views import ApiView
+from segmentation_site.access.views import ApiView, asked_by
 from segmentation_site.http import paging
 from segmentation_site.http.finding import find
 from segmentation_site.http.idempotency import HEADER, idempotent
@@ -144,7 +144,7 @@ class Imports(ApiView):
         file, form = _form(request)
         one = starting.start_import(
             file,
-            by=request.user if request.user.is_authenticated else None,
+            by=asked_by(request),
             kind=form["kind"],
             mapping=_mapping(form["mapping"]),
             mode=form["mode"],

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
+from django.contrib.auth.models import User
 from rest_framework.exceptions import NotAuthenticated, Throttled
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -65,3 +66,8 @@ def json_object(request: Request) -> dict[str, Any]:
     if not isinstance(request.data, dict):
         raise InvalidRequest.at("", "not_an_object", "Send a JSON object.")
     return request.data
+
+
+def asked_by(request: Request) -> User | None:
+    """The person who asks, or who made the key that asks; None when nobody is known for it."""
+    return request.user if isinstance(request.user, User) else None

@@ -1,12 +1,17 @@
 """What a supervisor or a load balancer asks: is the process alive, and can it serve?"""
 
+import logging
+
 from django.conf import settings
-from django.db import connection
+from django.db import DatabaseError, connection
 from django.http import HttpRequest, JsonResponse
 from django.urls import path
 from django.views.decorators.http import require_safe
+from psycopg_pool import PoolTimeout
 from redis import Redis
 from redis.exceptions import RedisError
+
+logger = logging.getLogger(__name__)
 
 
 @require_safe
@@ -30,7 +35,8 @@ def _database_answers() -> bool:
     try:
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1")
-    except Exception:
+    except (DatabaseError, PoolTimeout) as error:
+        logger.warning("The database does not answer: %s", type(error).__name__)
         return False
     return True
 
@@ -39,7 +45,8 @@ def _broker_answers() -> bool:
     try:
         with Redis.from_url(settings.REDIS_URL, socket_timeout=2, socket_connect_timeout=2) as broker:
             return bool(broker.ping())
-    except (RedisError, OSError):
+    except (RedisError, OSError) as error:
+        logger.warning("The broker does not answer: %s", type(error).__name__)
         return False
 
 

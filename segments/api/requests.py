@@ -1,10 +1,9 @@
-"""What a request says, read strictly: what its body holds, and who asks."""
+"""What the body of a request says, read strictly."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from django.contrib.auth.models import User
 from rest_framework.request import Request
 
 from segmentation_site.access.views import json_object
@@ -51,8 +50,3 @@ def read_body(request: Request, fields: Mapping[str, Kind], *, required: Sequenc
     if faults:
         raise InvalidRequest(faults)
     return dict(body)
-
-
-def asked_by(request: Request) -> User | None:
-    """The person who asks, or who made the key that asks; None when nobody is known for it."""
-    return request.user if isinstance(request.user, User) else None

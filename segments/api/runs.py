@@ -6,7 +6,7 @@ from rest_framework.response import Response
 from rest_framework.reverse import reverse
 
 from segmentation_site.access.scopes import Scope
-from segmentation_site.access.views import ApiView
+from segmentation_site.access.views import ApiView, asked_by
 from segmentation_site.http import paging
 from segmentation_site.http.finding import find
 from segmentation_site.http.idempotency import HEADER, idempotent
@@ -14,7 +14,7 @@ from segmentation_site.http.schema import BOOLEAN, operation, page_of, shape
 from segmentation_site.jobs.leases import NotActive, request_cancel
 from segments import publishing, starting
 from segments.api import answers
-from segments.api.requests import TRUTH, asked_by, read_body
+from segments.api.requests import TRUTH, read_body
 from segments.api.segmentations import find_segmentation
 from segments.models import Run
 

@@ -7,13 +7,13 @@ from rest_framework.response import Response
 from rest_framework.reverse import reverse
 
 from segmentation_site.access.scopes import Scope
-from segmentation_site.access.views import ApiView
+from segmentation_site.access.views import ApiView, asked_by
 from segmentation_site.http import paging
 from segmentation_site.http.finding import find
 from segmentation_site.http.schema import TEXT, operation, page_of, shape
 from segments import defining
 from segments.api import answers
-from segments.api.requests import OBJECT, asked_by, read_body
+from segments.api.requests import OBJECT, read_body
 from segments.api.requests import TEXT as SOME_TEXT
 from segments.kmeans.shapes import Definition
 from segments.models import Segmentation
