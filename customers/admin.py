@@ -3,14 +3,15 @@
 from typing import Any, ClassVar
 
 from django.contrib import admin
-from django.db import transaction
-from django.db.models.functions import Now
+from django.db.models import QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest
 from unfold.admin import ModelAdmin
 
-from customers.models import Attribute, Customer, Import, RejectedRow, lock_writers, next_change
+from customers import registering, writing
+from customers.models import Attribute, Customer, Import, RejectedRow
 from segmentation_site.access.kept_admin import HistoryAdmin, KeptAdmin
+from segmentation_site.jobs.problems import Problem
 
 
 @admin.register(Customer)
@@ -43,19 +44,61 @@ class CustomerAdmin(KeptAdmin):
 
     def save_model(self, request: HttpRequest, obj: Customer, form: ModelForm, change: bool) -> None:
         """A correction by hand takes its turn among the writers, so that pullers of changes see it."""
-        with transaction.atomic():
-            lock_writers()
-            values = {name: form.cleaned_data[name] for name in form.changed_data}
-            Customer.objects.filter(pk=obj.pk).update(**values, change_sequence=next_change(), updated_at=Now())
+        writing.correct(obj.external_id, {name: form.cleaned_data[name] for name in form.changed_data})
         obj.refresh_from_db()
+
+
+class AttributeForm(ModelForm):
+    """Asks the registering room before anything is saved."""
+
+    class Meta:
+        model = Attribute
+        fields = ("label", "key", "kind", "unit", "minimum", "maximum", "categories")
+
+    def clean(self) -> dict[str, Any]:
+        given = super().clean() or self.cleaned_data
+        if self.errors:
+            return given
+        self.values = {name: given[name] for name in ("label", "unit", "minimum", "maximum", "categories")}
+        try:
+            if self.instance.pk is None:
+                registering.check_new(key=given["key"], kind=given["kind"], **self.values)
+            else:
+                registering.check_changed(self.instance, **self.values)
+        except Problem as problem:
+            field = problem.pointer.strip("/")
+            self.add_error(field if field in self.fields else None, problem.detail)
+        return given
 
 
 @admin.register(Attribute)
 class AttributeAdmin(ModelAdmin):
+    """What can be known of customers beside the built-in columns."""
+
+    form = AttributeForm
     list_display = ("label", "key", "kind", "unit", "minimum", "maximum")
     list_filter = ("kind",)
     search_fields = ("label", "key")
     prepopulated_fields: ClassVar = {"key": ("label",)}
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Attribute | None = None) -> tuple[str, ...]:
+        return ("key", "kind") if obj else ()
+
+    def get_prepopulated_fields(self, request: HttpRequest, obj: Attribute | None = None) -> dict[str, Any]:
+        return {} if obj else dict(self.prepopulated_fields)
+
+    def save_model(self, request: HttpRequest, obj: Attribute, form: Any, change: bool) -> None:
+        if change:
+            registering.change(obj, **form.values)
+        else:
+            obj.pk = registering.register(key=obj.key, kind=obj.kind, **form.values).pk
+
+    def delete_model(self, request: HttpRequest, obj: Attribute) -> None:
+        registering.remove(obj)
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Attribute]) -> None:
+        for attribute in queryset:
+            registering.remove(attribute)
 
 
 @admin.register(Import)

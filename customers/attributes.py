@@ -1,4 +1,8 @@
-"""The registry of what is known of customers: built-in columns as the model declares them, registered attributes."""
+"""The registry of what is known of customers: built-in columns as the model declares them, registered attributes.
+
+A registered attribute has a column of its own in the customers' table, so that imports, filters and features treat it
+as they treat a built-in one, and reading it costs the same.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,10 +11,11 @@ from typing import Any
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Field
+from django.db.models.expressions import Col
 from django.utils.text import capfirst
 
 from customers.files.schema import Column, Kind
-from customers.models import Attribute, Customer
+from customers.models import Attribute, Customer, Transaction
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +71,24 @@ _IN_FILES = {
     ),
 }
 _EMAILS = frozenset({"email"})
+# Before the names of registered attributes' columns, so that a later built-in column can never be in their way.
+PREFIX = "x_"
+_FIELDS: "Mapping[Kind, type[models.Field[Any, Any]]]" = {
+    Kind.NUMBER: models.FloatField,
+    Kind.CATEGORY: models.TextField,
+    Kind.BOOLEAN: models.BooleanField,
+    Kind.DATE: models.DateField,
+}
+_AS_FEATURES = (Kind.NUMBER, Kind.BOOLEAN)
+# Figures of a customer's purchases as of a date; see `customers.purchases`.
+PURCHASE_FIGURES = (
+    Column("recency", "Days since the last purchase", Kind.NUMBER, unit="days"),
+    Column("frequency", "Number of orders", Kind.NUMBER),
+    Column("monetary", "Total spent", Kind.NUMBER),
+    Column("average_order", "Average order", Kind.NUMBER),
+    Column("tenure", "Days since the first purchase", Kind.NUMBER, unit="days"),
+    Column("purchase_interval", "Days between purchases", Kind.NUMBER, unit="days"),
+)
 _PER_THOUSAND = 0.001
 
 
@@ -82,14 +105,9 @@ class FeatureLabel:
         return f"{self.label} ({self.unit})" if self.unit else self.label
 
 
-def columns() -> tuple[Column, ...]:
-    """The built-in columns, all of which an import can fill, the customer id first."""
+def built_in() -> tuple[Column, ...]:
+    """The columns that every site has, the customer id first."""
     return _COLUMNS
-
-
-def column(key: str) -> Column:
-    """The built-in column of that key. Raises KeyError."""
-    return _BY_KEY[key]
 
 
 def registered() -> tuple[Column, ...]:
@@ -108,14 +126,44 @@ def registered() -> tuple[Column, ...]:
     )
 
 
-def registry() -> tuple[Column, ...]:
-    """Everything that can be known of a customer: the built-in columns, then the registered attributes."""
-    return (*columns(), *registered())
+def columns() -> tuple[Column, ...]:
+    """Everything that can be known of a customer, all of which an import can fill."""
+    return (*built_in(), *registered())
+
+
+def name_in_table(key: str) -> str:
+    """The name of the column that holds the attribute of that key."""
+    return key if key in _BY_KEY else f"{PREFIX}{key}"
+
+
+def blank_of(key: str) -> str | None:
+    """What the table holds where nothing is known: text columns have a word for it, the others are null."""
+    if key not in _BY_KEY:
+        return None
+    field: Field[Any, Any] = Customer._meta.get_field(key)  # type: ignore[assignment]
+    return None if field.null else str(field.get_default())
+
+
+def expression(column: Column) -> Col:
+    """The column for the ORM: registered attributes are no fields of the model."""
+    table = Customer._meta.db_table
+    if column.key in _BY_KEY:
+        built_in_field: Field[Any, Any] = Customer._meta.get_field(column.key)  # type: ignore[assignment]
+        return Col(table, built_in_field)
+    field = _FIELDS[column.kind](null=True)
+    field.set_attributes_from_name(name_in_table(column.key))
+    field.model = Customer
+    return Col(table, field)
 
 
 def features() -> tuple[Column, ...]:
-    """The columns that segmentations can be made of: the numbers that are stored for every customer."""
-    return tuple(one for one in columns() if one.kind is Kind.NUMBER)
+    """What segmentations can be made of: numbers and yes-or-no of every customer, and figures of their purchases."""
+    return (*(one for one in columns() if one.kind in _AS_FEATURES), *purchase_figures())
+
+
+def purchase_figures() -> tuple[Column, ...]:
+    """Figures of customers' purchases, where there are any."""
+    return PURCHASE_FIGURES if Transaction.objects.exists() else ()
 
 
 def feature_labels() -> dict[str, FeatureLabel]:

@@ -7,13 +7,13 @@ took 0.7 s and pandas' `read_sql` 1.9 s.
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, date, datetime
 
 import numpy as np
 import numpy.typing as npt
 from psycopg import sql
 
-from customers import attributes
-from customers.attributes import feature_labels
+from customers import attributes, purchases
 from customers.files.schema import Column, Kind
 from customers.models import Customer
 from segmentation_site.database.copying import read_arrays
@@ -50,16 +50,19 @@ def count_customers() -> int:
     return Customer.objects.count()
 
 
-def read_columns(keys: Sequence[str]) -> Columns:
-    """Read numeric columns of all customers. Raises KeyError for a key that is no numeric column."""
-    known = feature_labels()
-    for key in keys:
-        if key not in known:
-            raise KeyError(key)
+def read_columns(keys: Sequence[str], as_of: date | None = None) -> Columns:
+    """Read features of all customers; purchases count up to the end of the day `as_of`, in UTC, by default today.
+
+    Yes is 1 and no is 0. Without any purchase the frequency and the money spent are 0, the rest is not known.
+    Raises KeyError for a key that is no feature.
+    """
+    known = {column.key: column for column in attributes.features()}
+    columns = [known[key] for key in keys]
+    source = _Source(columns, as_of or datetime.now(UTC).date())
     parts = []
     after = 0
     while True:
-        ids, values = _read_after(keys, after)
+        ids, values = source.read_after(after)
         parts.append((ids, values))
         if len(ids) < CUSTOMERS_AT_ONCE:
             break
@@ -71,19 +74,44 @@ def read_columns(keys: Sequence[str]) -> Columns:
     )
 
 
-def _read_after(keys: Sequence[str], after: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
-    statement = sql.SQL(
-        "SELECT array_agg(id), {arrays} FROM"
-        " (SELECT id, {values} FROM {table} WHERE id > %s ORDER BY id LIMIT %s) AS customer"
-    ).format(
-        arrays=sql.SQL(", ").join(sql.SQL("array_agg({})").format(sql.Identifier(key)) for key in keys),
-        values=sql.SQL(", ").join(
-            sql.SQL("coalesce({column}, 'NaN'::float8) AS {column}").format(column=sql.Identifier(key)) for key in keys
-        ),
-        table=sql.Identifier(Customer._meta.db_table),
-    )
-    ids, *values = read_arrays(statement, [after, CUSTOMERS_AT_ONCE], ["i8", *(["f8"] * len(keys))])
-    return ids, np.column_stack(values)
+class _Source:
+    """The statement that reads features."""
+
+    def __init__(self, columns: Sequence[Column], as_of: date) -> None:
+        self.count = len(columns)
+        purchased = any(column.key in purchases.FIGURES for column in columns)
+        self.statement = sql.SQL(
+            "SELECT array_agg(id), {arrays} FROM"
+            " (SELECT customer.id, {values} FROM {table} AS customer {join} WHERE customer.id > %s"
+            " ORDER BY customer.id LIMIT %s) AS customer"
+        ).format(
+            arrays=sql.SQL(", ").join(
+                sql.SQL("array_agg({})").format(sql.Identifier(column.key)) for column in columns
+            ),
+            values=sql.SQL(", ").join(map(_as_number, columns)),
+            table=sql.Identifier(Customer._meta.db_table),
+            join=sql.SQL("LEFT JOIN ({}) AS purchased ON purchased.customer_id = customer.id").format(
+                purchases.figures(as_of)
+            )
+            if purchased
+            else sql.SQL(""),
+        )
+
+    def read_after(self, after: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
+        ids, *values = read_arrays(self.statement, [after, CUSTOMERS_AT_ONCE], ["i8", *(["f8"] * self.count)])
+        return ids, np.column_stack(values)
+
+
+def _as_number(column: Column) -> sql.Composed:
+    if column.key in purchases.FIGURES:
+        value = sql.SQL("purchased.{}").format(sql.Identifier(column.key))
+        nothing = "0" if column.key in purchases.ZERO_WITHOUT_PURCHASES else "'NaN'"
+    else:
+        value = sql.SQL("customer.{}").format(sql.Identifier(attributes.name_in_table(column.key)))
+        if column.kind is Kind.BOOLEAN:
+            value = sql.SQL("{}::int").format(value)
+        nothing = "'NaN'"
+    return sql.SQL("coalesce({}::float8, {}::float8) AS {}").format(value, sql.SQL(nothing), sql.Identifier(column.key))
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +149,7 @@ def joined(customer_id: sql.Composable, keys: Sequence[str] = (), *, for_spreads
 
 
 def _of_customer(column: Column) -> sql.Composed:
-    return sql.SQL("customer.{}").format(sql.Identifier(column.key))
+    return sql.SQL("customer.{}").format(sql.Identifier(attributes.name_in_table(column.key)))
 
 
 def _harmless(column: Column) -> sql.Composed:

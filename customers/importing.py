@@ -1,42 +1,44 @@
 """The heavy room of imports: read, check, stage, merge. Workers only.
 
-Rows go piece by piece through checking into a temporary table, which vanishes with the connection whatever happens;
-then one transaction merges them, keeps the rejected rows and ends the job. Whoever looks sees the old state or the
-new one.
+Rows go piece by piece through checking into staging; then one transaction merges them, keeps the rejected rows and
+ends the job. Whoever looks sees the old state or the new one.
 """
 
-import logging
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import IO, Any, BinaryIO, cast
+from datetime import timedelta
+from typing import IO, BinaryIO, Protocol, cast
 
 import polars as pl
-from django.db import DatabaseError, connection, transaction
-from django.db.models import Field
+from django.conf import settings
+from django.db import connection
+from django.utils import timezone
 from psycopg import sql
 
-from customers import attributes
+from customers import purchases, suppressing, targets
 from customers.files import checking, mapping, reading, sampling
 from customers.files.mapping import MappedColumn
 from customers.files.reading import LINE
 from customers.files.sampling import Sample
-from customers.models import CHANGE_SEQUENCE, Customer, Import, ImportMode, RejectedRow, lock_writers
+from customers.merging import CUSTOMERS, Merged, Merging, Rules
+from customers.models import Customer, Import, ImportKey, ImportMode, RejectedRow, lock_writers
 from customers.problems import file_problems_told
 from customers.signals import import_finished
+from customers.staging import Incoming, Staged
 from segmentation_site.database.copying import CHUNK, copy_in
+from segmentation_site.jobs.ahead import ahead
 from segmentation_site.jobs.leases import Lease
 from segmentation_site.jobs.problems import Problem
 
-logger = logging.getLogger(__name__)
-
 # Rejected rows wait on disk beyond this, so that a file of nothing but bad rows needs no memory.
 REJECTED_IN_MEMORY = 16 * 1024 * 1024
-# Enough for the hash of a merge of some million rows to stay in memory.
-MERGE_MEMORY = "256MB"
 MANY_ROWS = 10_000
-_CUSTOMERS = sql.Identifier(Customer._meta.db_table)
+# Held by the import that fills the empty table of customers; another one meanwhile goes the ordinary way.
+FIRST_LOCK = 0x5E6_0002
+
+Reasons = Mapping[int, tuple[str, str, str]]
 
 
 class FileGone(Problem):
@@ -45,25 +47,52 @@ class FileGone(Problem):
     remedy = "Upload it again."
 
 
+class _NotEmptyAnyMore(Exception):
+    """Somebody else brought customers while the first import was on its way."""
+
+
+class _Staging(Protocol):
+    def add(self, rows: pl.DataFrame) -> None: ...
+    def remove(self, lines: Sequence[int]) -> None: ...
+
+
 @dataclass(slots=True)
 class _Table:
-    """The file while it is imported: how it is read, and the ids of its good rows."""
+    """The file while it is imported: how it is read, by what its good rows are told apart, and whose they are."""
 
+    one: Import
     file: BinaryIO
     sample: Sample
     mapped: tuple[MappedColumn, ...]
     kept: list[pl.DataFrame] = field(default_factory=list)
+    people: list[pl.DataFrame] = field(default_factory=list)
+    suppresses: bool = field(default_factory=lambda: not suppressing.is_empty())
+
+    @property
+    def keys(self) -> list[str]:
+        return [one.column.key for one in self.mapped]
+
+    def forget(self) -> None:
+        """Begin anew."""
+        self.kept.clear()
+        self.people.clear()
 
     def pieces(self) -> Iterator[reading.Piece]:
         return reading.read_table(self.file, self.sample.dialect, len(self.sample.headers))
 
+    def checked(self) -> Iterator[checking.Checked]:
+        for piece in self.pieces():
+            yield checking.check(piece, self.mapped, self.sample.headers)
 
-@dataclass(frozen=True, slots=True)
-class _Merged:
-    """What became of the good rows."""
-
-    created: int
-    updated: int
+    def keep(self, rows: pl.DataFrame) -> None:
+        """Remember by what the rows of the file are told from each other."""
+        if identity := targets.identity(self.one, self.keys):
+            known_by = pl.col(identity)
+            if identity == "email":
+                known_by = known_by.str.to_lowercase()
+            self.kept.append(rows.select(LINE, id=known_by))
+        if self.suppresses:
+            self.people.append(rows.select(LINE, *(key for key in suppressing.KEYS if key in self.keys)))
 
 
 class _RejectedRows:
@@ -79,6 +108,12 @@ class _RejectedRows:
         if rejected.height:
             self.count += rejected.height
             rejected.with_columns(source_import_id=pl.lit(self.one.pk)).write_csv(self.spool, include_header=False)
+
+    def forget(self) -> None:
+        """Begin anew."""
+        self.spool.seek(0)
+        self.spool.truncate()
+        self.count = 0
 
     def write(self) -> None:
         """Into the database, at once."""
@@ -97,40 +132,99 @@ def execute(one: Import, lease: Lease[Import]) -> None:
     with (
         file_problems_told(),
         _opened(one) as file,
-        _staging(one) as staging,
         tempfile.SpooledTemporaryFile(max_size=REJECTED_IN_MEMORY) as spool,
     ):
         rejected = _RejectedRows(one, spool)
         table = _look(one, file)
-        accepted = _check_and_stage(table, staging, rejected, lease)
-        accepted -= _give_back_superseded(table, staging, rejected)
+        if not _import_first(table, rejected, lease):
+            rejected.forget()
+            table.forget()
+            _import_beside(table, rejected, lease)
+    if not one.is_dry_run and (one.created or 0) + (one.updated or 0) >= MANY_ROWS:
+        _tell_the_planner(one)
+
+
+def _import_first(table: _Table, rejected: _RejectedRows, lease: Lease[Import]) -> bool:
+    """Into an empty table of customers, at the speed of a bare COPY. False when it is none: nothing is done then."""
+    one = table.one
+    is_plain = one.kind == Import.Kind.CUSTOMERS and one.key == ImportKey.EXTERNAL_ID and not one.is_dry_run
+    if not is_plain or one.mode == ImportMode.UPDATE or Customer.objects.exists():
+        return False
+    try:
+        with lease.writing():
+            if not _is_alone():
+                return False
+            incoming = Incoming(one, table.keys)
+            accepted = _check_and_stage(table, incoming, rejected, lease)
+            accepted -= _give_back(table, incoming, rejected, _superseded(table))
+            accepted -= _give_back(table, incoming, rejected, _suppressed(table))
+            lease.phase("merging", accepted)
+            lock_writers()
+            if not incoming.take_place():
+                raise _NotEmptyAnyMore
+            _end(table, rejected, lease, accepted, Merged(accepted, 0))
+    except _NotEmptyAnyMore:
+        return False
+    return True
+
+
+def _is_alone() -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [FIRST_LOCK])
+        return bool(cursor.fetchone()[0])
+
+
+def _import_beside(table: _Table, rejected: _RejectedRows, lease: Lease[Import]) -> None:
+    """Beside what is there already: into a table of its own, then merged."""
+    one = table.one
+    with Staged(one, targets.staged_columns(one, table.mapped)).made() as staged:
+        accepted = _check_and_stage(table, staged, rejected, lease)
+        accepted -= _give_back(table, staged, rejected, _superseded(table))
+        accepted -= _give_back(table, staged, rejected, _suppressed(table))
         with lease.writing():
             lease.phase("merging", accepted)
             if not one.is_dry_run:
                 lock_writers()
-            accepted -= _give_back_unknown(one, table, staging, rejected)
-            merged = merge(one, table.mapped, staging)
-            rejected.write()
-            lease.progress(accepted)
-            lease.finish(
-                rows=accepted + rejected.count,
-                created=merged.created,
-                updated=merged.updated,
-                unchanged=accepted - merged.created - merged.updated,
-                rejected=rejected.count,
-            )
-            one.refresh_from_db()
-            import_finished.send(sender=Import, import_=one)
-        if not one.is_dry_run and merged.created + merged.updated >= MANY_ROWS:
-            _tell_the_planner()
+            staged.tell_the_planner()
+            for refused in targets.refusals(one, staged.identifier, table.keys):
+                accepted -= _give_back(table, staged, rejected, refused)
+            _end(table, rejected, lease, accepted, _merge(one, table, staged))
 
 
-def _tell_the_planner() -> None:
+def _merge(one: Import, table: _Table, staged: Staged) -> Merged:
+    if one.kind == Import.Kind.TRANSACTIONS:
+        merging = purchases.Merging(staged.identifier, table.keys, one)
+        return merging.count() if one.is_dry_run else merging.write()
+    rules = Rules(mode=one.mode, empty_cells=one.empty_cells, import_id=one.pk)
+    keys = list(dict.fromkeys(["external_id", *table.keys]))
+    customers = Merging(staged.identifier, keys, rules)
+    return customers.count() if one.is_dry_run else customers.write()
+
+
+def _end(table: _Table, rejected: _RejectedRows, lease: Lease[Import], accepted: int, merged: Merged) -> None:
+    one = table.one
+    rejected.write()
+    lease.progress(accepted)
+    kept_until = timezone.now() + timedelta(days=settings.IMPORTS_KEPT_DAYS)
+    lease.finish(
+        rows=accepted + rejected.count,
+        created=merged.created,
+        updated=merged.updated,
+        unchanged=accepted - merged.created - merged.updated,
+        rejected=rejected.count,
+        undoable_until=None if one.is_dry_run else kept_until,
+    )
+    one.refresh_from_db()
+    import_finished.send(sender=Import, import_=one)
+
+
+def _tell_the_planner(one: Import) -> None:
     """PostgreSQL counts a table's rows by itself a minute later; until then pages of a first import took ten times as
     long.
     """
+    name = CUSTOMERS if one.kind == Import.Kind.CUSTOMERS else purchases.TRANSACTIONS
     with connection.cursor() as cursor:
-        cursor.execute(sql.SQL("ANALYZE {}").format(_CUSTOMERS))
+        cursor.execute(sql.SQL("ANALYZE {}").format(name))
 
 
 @contextmanager
@@ -144,210 +238,44 @@ def _opened(one: Import) -> Iterator[BinaryIO]:
 
 
 def _look(one: Import, file: BinaryIO) -> _Table:
-    columns = attributes.columns()
+    columns = targets.columns(one)
     sample = sampling.take_sample(file, mapping.known_headers(columns))
-    return _Table(file, sample, mapping.apply(sample, columns, one.mapping))
+    return _Table(one, file, sample, mapping.apply(sample, columns, one.mapping))
 
 
-def _check_and_stage(table: _Table, staging: sql.Identifier, rejected: _RejectedRows, lease: Lease[Import]) -> int:
-    """Every row into the staging table or among the rejected ones; the number of the former."""
-    keys = [one.column.key for one in table.mapped]
-    _create(staging, keys)
+def _check_and_stage(table: _Table, staging: _Staging, rejected: _RejectedRows, lease: Lease[Import]) -> int:
+    """Every row into staging or among the rejected ones; the number of the former."""
     lease.phase("checking", max(0, reading.count_lines(table.file) - table.sample.dialect.rows_from + 1))
-    statement = sql.SQL("COPY {} FROM STDIN (FORMAT csv)").format(staging)
     accepted = 0
-    for piece in table.pieces():
-        checked = checking.check(piece, table.mapped, table.sample.headers)
+    for checked in ahead(table.checked()):
         rejected.add(checked.rejected)
         if checked.accepted.height:
-            copy_in(statement, [checked.accepted.write_csv(include_header=False).encode()])
-            table.kept.append(checked.accepted.select(LINE, id="external_id"))
+            staging.add(checked.accepted)
+            table.keep(checked.accepted)
             accepted += checked.accepted.height
         lease.progress(accepted + rejected.count)
     return accepted
 
 
-def _create(staging: sql.Identifier, keys: Iterable[str]) -> None:
-    """An empty table with the columns that the file brings, of the types that they have with customers."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            sql.SQL("CREATE TEMPORARY TABLE {} AS SELECT 0::bigint AS line, {} FROM {} WITH NO DATA").format(
-                staging, sql.SQL(", ").join(map(sql.Identifier, keys)), _CUSTOMERS
-            )
-        )
+def _superseded(table: _Table) -> Reasons:
+    """Of several rows with one id the last counts."""
+    key = targets.identity(table.one, table.keys)
+    if not table.kept or not key:
+        return {}
+    again = checking.superseded(pl.concat(table.kept).filter(pl.col("id").is_not_null()))
+    return {line: (key, "duplicate", targets.AGAIN[key].format(line=f"{by:,}")) for line, by in again.iter_rows()}
 
 
-@contextmanager
-def _staging(one: Import) -> Iterator[sql.Identifier]:
-    """The name of the import's own staging table, which is gone after the block, and when the process dies in it."""
-    staging = sql.Identifier(f"import_{one.pk}_rows")
-    drop = sql.SQL("DROP TABLE IF EXISTS pg_temp.{}").format(staging)
-    with connection.cursor() as cursor:
-        cursor.execute(drop)
-    _drop_orphans(one)
-    try:
-        yield staging
-    finally:
-        # A connection that broke took the table with it.
-        if connection.is_usable():
-            with connection.cursor() as cursor:
-                cursor.execute(drop)
+def _suppressed(table: _Table) -> Reasons:
+    """Who asked to be forgotten does not come in again."""
+    return suppressing.found(row for rows in table.people for row in rows.iter_rows()) if table.people else {}
 
 
-def _drop_orphans(one: Import) -> None:
-    """Temporary tables outlive a crash of the database until autovacuum finds them.
-
-    Here go those of imports that have ended, and of earlier attempts at this one.
-    """
-    with connection.cursor() as cursor:
-        cursor.execute(
-            r"""
-            SELECT nspname, relname FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace
-            WHERE relpersistence = 't' AND relname LIKE 'import\_%%\_rows' AND relnamespace <> pg_my_temp_schema()
-                AND NOT EXISTS (
-                    SELECT FROM customers_import AS other WHERE other.status = 'running' AND other.id <> %s
-                        AND relname = 'import_' || other.id || '_rows'
-                )
-            """,
-            [one.pk],
-        )
-        for names in cursor.fetchall():
-            try:
-                with transaction.atomic():
-                    cursor.execute("SET LOCAL lock_timeout = '1s'")
-                    cursor.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(sql.Identifier(*names)))
-            except DatabaseError as error:
-                logger.warning("%s is left to autovacuum: %s", names[1], type(error).__name__)
-
-
-def _give_back_superseded(table: _Table, staging: sql.Identifier, rejected: _RejectedRows) -> int:
-    """Of several rows with one id the last counts; the others are given back. Returns how many those are."""
-    if not table.kept:
-        return 0
-    again = checking.superseded(pl.concat(table.kept))
-    reasons = {
-        line: ("external_id", "duplicate", f"This customer comes again in line {by:,}, which counts.")
-        for line, by in again.iter_rows()
-    }
-    _give_back(table, staging, reasons, rejected)
-    return len(reasons)
-
-
-def _give_back_unknown(one: Import, table: _Table, staging: sql.Identifier, rejected: _RejectedRows) -> int:
-    """In an import that only updates, rows of unknown customers are given back. Returns how many those are."""
-    if one.mode != ImportMode.UPDATE:
-        return 0
-    with connection.cursor() as cursor:
-        cursor.execute(
-            sql.SQL(
-                "SELECT line FROM {} AS staged WHERE NOT EXISTS"
-                " (SELECT FROM {} AS customer WHERE customer.external_id = staged.external_id)"
-            ).format(staging, _CUSTOMERS)
-        )
-        lines = [line for (line,) in cursor.fetchall()]
-    reason = ("external_id", "unknown_customer", "There is no such customer, and this import only updates.")
-    _give_back(table, staging, dict.fromkeys(lines, reason), rejected)
-    return len(lines)
-
-
-def _give_back(
-    table: _Table, staging: sql.Identifier, reasons: dict[int, tuple[str, str, str]], rejected: _RejectedRows
-) -> None:
-    """Take staged rows out again, and read the file once more for what they were."""
+def _give_back(table: _Table, staging: _Staging, rejected: _RejectedRows, reasons: Reasons) -> int:
+    """Take staged rows out again, and read the file once more for what they were. Returns how many they are."""
     if not reasons:
-        return
-    with connection.cursor() as cursor:
-        cursor.execute(sql.SQL("DELETE FROM {} WHERE line = ANY(%s)").format(staging), [list(reasons)])
+        return 0
+    staging.remove(list(reasons))
     for piece in table.pieces():
         rejected.add(checking.give_back(piece, reasons, table.sample.headers))
-
-
-def merge(one: Import, mapped: Iterable[MappedColumn], staging: sql.Identifier) -> _Merged:
-    """Bring the staged rows to the customers: new ones are added, known ones changed where they differ.
-
-    An empty cell says nothing and changes nothing. Only rows that differ are written, and only those get a new change
-    sequence. A dry run counts what it would do. The caller holds the writers' lock.
-    """
-    merging = _Merging(one, [column.column.key for column in mapped], staging)
-    with connection.cursor() as cursor:
-        cursor.execute(sql.SQL("SET LOCAL work_mem = {}").format(sql.Literal(MERGE_MEMORY)))
-        cursor.execute(sql.SQL("ANALYZE {} (external_id)").format(staging))
-        cursor.execute(merging.count() if one.is_dry_run else merging.write())
-        created, updated = cursor.fetchone()
-    return _Merged(created, updated)
-
-
-class _Merging:
-    """The statements of a merge, for the columns that the file brings."""
-
-    def __init__(self, one: Import, keys: list[str], staging: sql.Identifier) -> None:
-        facts = [key for key in keys if key != "external_id"]
-        self.creates = one.mode != ImportMode.UPDATE
-        self.updates = one.mode != ImportMode.CREATE and bool(facts)
-        self.names = {
-            "customers": _CUSTOMERS,
-            "staging": staging,
-            "next_change": sql.SQL("nextval({})").format(sql.Literal(CHANGE_SEQUENCE)),
-            "import_id": sql.Literal(one.pk),
-            "columns": sql.SQL(", ").join(sql.Identifier(column.key) for column in attributes.columns()),
-            "values": sql.SQL(", ").join(
-                _value(column.key, is_staged=column.key in keys) for column in attributes.columns()
-            ),
-            "differs": sql.SQL(" OR ").join(
-                sql.SQL("staged.{0} IS NOT NULL AND staged.{0} IS DISTINCT FROM customer.{0}").format(
-                    sql.Identifier(key)
-                )
-                for key in facts
-            ),
-            "changes": sql.SQL(", ").join(
-                sql.SQL("{0} = coalesce(staged.{0}, customer.{0})").format(sql.Identifier(key)) for key in facts
-            ),
-        }
-
-    def write(self) -> sql.Composed:
-        """Writes, and answers with the numbers of customers created and updated."""
-        update = """
-            WHEN MATCHED AND ({differs}) THEN
-                UPDATE SET {changes}, change_sequence = {next_change}, updated_at = now(),
-                    source_import_id = {import_id}
-        """
-        create = """
-            WHEN NOT MATCHED THEN
-                INSERT ({columns}, source_import_id) VALUES ({values}, {import_id})
-        """
-        return sql.SQL(
-            f"""
-            WITH merged AS (
-                MERGE INTO {{customers}} AS customer
-                USING (SELECT * FROM {{staging}} ORDER BY line) AS staged
-                ON customer.external_id = staged.external_id
-                {update if self.updates else ""}
-                {create if self.creates else ""}
-                {"" if self.updates or self.creates else "WHEN MATCHED THEN DO NOTHING"}
-                RETURNING merge_action() AS action
-            )
-            SELECT count(*) FILTER (WHERE action = 'INSERT'), count(*) FILTER (WHERE action = 'UPDATE') FROM merged
-            """  # noqa: S608 - only clauses of our own are put together
-        ).format(**self.names)
-
-    def count(self) -> sql.Composed:
-        """Writes nothing, and answers with the numbers of customers that would be created and updated."""
-        return sql.SQL(
-            f"""
-            SELECT
-                count(*) FILTER (WHERE customer.id IS NULL AND {self.creates}),
-                count(*) FILTER (WHERE customer.id IS NOT NULL AND {"({differs})" if self.updates else "false"})
-            FROM {{staging}} AS staged
-            LEFT JOIN {{customers}} AS customer ON customer.external_id = staged.external_id
-            """  # noqa: S608 - only clauses of our own are put together
-        ).format(**self.names)
-
-
-def _value(key: str, *, is_staged: bool) -> sql.Composable:
-    """A value as a new customer gets it: the column's own word for nothing where the file says nothing."""
-    column: Field[Any, Any] = Customer._meta.get_field(key)  # type: ignore[assignment]
-    staged = sql.SQL("staged.{}").format(sql.Identifier(key)) if is_staged else sql.SQL("NULL")
-    if column.null:
-        return staged
-    nothing = sql.Literal(str(column.get_default()))
-    return sql.SQL("coalesce({}, {})").format(staged, nothing) if is_staged else nothing
+    return len(reasons)

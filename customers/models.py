@@ -10,6 +10,7 @@ from django.contrib.postgres.functions import TransactionNow
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import connection, models
 from django.db.models.expressions import RawSQL
+from django.db.models.functions import Collate, Lower
 from django.utils.translation import gettext_lazy as _
 
 from segmentation_site.database.public_ids import PublicIdField
@@ -94,11 +95,33 @@ class Customer(models.Model):
         db_constraint=False,
         db_index=False,
     )
+    # The import that undoing would have to take the customer away with; None when a person brought it.
+    created_import = models.ForeignKey(
+        "Import",
+        null=True,
+        blank=True,
+        editable=False,
+        on_delete=models.SET_NULL,
+        related_name="+",
+        db_constraint=False,
+        db_index=False,
+    )
 
     class Meta:
         ordering = ("id",)
         verbose_name = _("customer")
         verbose_name_plural = _("customers")
+        indexes = (
+            # What people search by: the whole of an e-mail address, the beginning of a name. The "C" collation lets
+            # an index serve both.
+            models.Index(Collate(Lower("email"), "C"), name="customer_email", condition=~models.Q(email="")),
+            models.Index(
+                Collate(Lower("last_name"), "C"), name="customer_last_name", condition=~models.Q(last_name="")
+            ),
+            models.Index(
+                Collate(Lower("first_name"), "C"), name="customer_first_name", condition=~models.Q(first_name="")
+            ),
+        )
         # A constraint, not unique=True: that would build a second index for LIKE, which the "C" collation does without.
         constraints = (models.UniqueConstraint(fields=["external_id"], name="customer_external_id"),)
 
@@ -111,8 +134,83 @@ class Customer(models.Model):
         return f"{self.first_name} {self.last_name}".strip()
 
 
+class Edit(models.Model):
+    """What somebody's change of one customer replaced, so that an import can be undone and later changes stay.
+
+    The edits of a customer, in the order of their ids, are the history of each of its values: the next edit that
+    names a value says what this one made of it, the customer itself what the last one did.
+    """
+
+    personal_data: ClassVar = ("before",)
+
+    customer_id = models.BigIntegerField(db_index=True)
+    source_import = models.ForeignKey(
+        "Import", null=True, on_delete=models.CASCADE, related_name="+", db_constraint=False
+    )
+    before = models.JSONField(help_text=_("Attribute to the value that it had before"))
+    at = models.DateTimeField(db_default=TransactionNow())
+
+    class Meta:
+        ordering = ("id",)
+        verbose_name = _("edit")
+        verbose_name_plural = _("edits")
+
+    def __str__(self) -> str:
+        return f"edit {self.pk} of customer {self.customer_id}"
+
+
+class Transaction(models.Model):
+    """A dated purchase of a customer; a negative amount is a return."""
+
+    personal_data: ClassVar = ("order_id",)
+
+    # Integrity by construction, as assignments have it: no constraint on the hot path.
+    customer_id = models.BigIntegerField()
+    source = models.CharField(max_length=100, blank=True, help_text=_("The shop or system that the order ids are of"))
+    order_id = models.CharField(max_length=200, blank=True, db_collation="C")
+    at = models.DateTimeField()
+    amount = models.FloatField()
+    currency = models.CharField(max_length=3, blank=True)
+    source_import = models.ForeignKey(
+        "Import", null=True, on_delete=models.SET_NULL, related_name="+", db_constraint=False
+    )
+
+    class Meta:
+        ordering = ("at", "id")
+        verbose_name = _("transaction")
+        verbose_name_plural = _("transactions")
+        constraints = (
+            models.UniqueConstraint(
+                fields=["source", "order_id"], condition=~models.Q(order_id=""), name="transaction_order"
+            ),
+        )
+        indexes = (models.Index(fields=["customer_id", "at"], include=["amount"], name="transaction_customer"),)
+
+    def __str__(self) -> str:
+        return self.order_id or f"transaction {self.pk}"
+
+
+class Suppressed(models.Model):
+    """Somebody who must never come in again: a keyed hash of a customer id or an e-mail address, and nothing else."""
+
+    personal_data: ClassVar = ()
+
+    digest = models.CharField(max_length=64, primary_key=True)
+    created_at = models.DateTimeField(db_default=TransactionNow())
+
+    class Meta:
+        verbose_name = _("suppressed customer")
+        verbose_name_plural = _("suppression list")
+
+    def __str__(self) -> str:
+        return f"{self.digest[:12]}…"
+
+
 class Attribute(models.Model):
-    """A named, typed fact about customers that an admin registered beside the built-in columns."""
+    """A named, typed fact about customers that an admin registered beside the built-in columns.
+
+    Its values are in a column of its own beside the built-in ones: see `customers.attributes`.
+    """
 
     personal_data: ClassVar = ()
 
@@ -122,7 +220,7 @@ class Attribute(models.Model):
         BOOLEAN = "boolean", _("Yes or no")
         DATE = "date", _("Date")
 
-    key = models.SlugField(max_length=60, unique=True)
+    key = models.CharField(max_length=50, unique=True)
     label = models.CharField(max_length=100)
     kind = models.CharField(max_length=10, choices=Kind)
     unit = models.CharField(max_length=20, blank=True)
@@ -145,6 +243,20 @@ class ImportMode(models.TextChoices):
     UPSERT = "upsert", _("Add and update")
     CREATE = "create", _("Add only")
     UPDATE = "update", _("Update only")
+
+
+class EmptyCells(models.TextChoices):
+    """What a cell without a value does to the value of a customer who is here already."""
+
+    LEAVE = "leave", _("Leave what is known")
+    CLEAR = "clear", _("Clear what is known")
+
+
+class ImportKey(models.TextChoices):
+    """By what the rows of a file find the customers who are here already."""
+
+    EXTERNAL_ID = "external_id", _("Customer id")
+    EMAIL = "email", _("E-mail address")
 
 
 class ImportStatus(models.TextChoices):
@@ -175,6 +287,10 @@ class Import(Job):
     mode = models.CharField(max_length=10, choices=ImportMode, default=ImportMode.UPSERT)
     status = models.CharField(max_length=12, choices=ImportStatus, default=ImportStatus.QUEUED, db_index=True)
     is_dry_run = models.BooleanField(default=False)
+    empty_cells = models.CharField(max_length=10, choices=EmptyCells, default=EmptyCells.LEAVE)
+    key = models.CharField(max_length=12, choices=ImportKey, default=ImportKey.EXTERNAL_ID)
+    reading = models.JSONField(default=dict, blank=True, help_text=_("How the file is read, where it was said"))
+    source = models.CharField(max_length=100, blank=True, help_text=_("The shop or system of transactions"))
     file = models.FileField(upload_to="imports/", blank=True)
     file_name = models.CharField(max_length=255)
     file_size = models.BigIntegerField(default=0)
@@ -184,6 +300,8 @@ class Import(Job):
     updated = models.BigIntegerField(null=True)
     unchanged = models.BigIntegerField(null=True)
     rejected = models.BigIntegerField(null=True)
+    # None when its edits are no longer kept, or there never were any.
+    undoable_until = models.DateTimeField(null=True)
 
     class Meta:
         ordering = ("-id",)
@@ -193,6 +311,55 @@ class Import(Job):
 
     def __str__(self) -> str:
         return f"{self.public_id} ({self.file_name})"
+
+
+class Undo(Job):
+    """Taking one import back, and what that did."""
+
+    task = "customers.execute_undo"
+    personal_data: ClassVar = ()
+
+    public_id = PublicIdField(prefix="und")
+    undone_import = models.ForeignKey(Import, on_delete=models.CASCADE, related_name="undos")
+    removed = models.BigIntegerField(null=True, help_text=_("Customers who are gone again"))
+    restored = models.BigIntegerField(null=True, help_text=_("Customers who got values back"))
+    kept = models.BigIntegerField(null=True, help_text=_("Customers of whom later changes stayed"))
+    transactions_removed = models.BigIntegerField(null=True)
+
+    class Meta:
+        ordering = ("-id",)
+        verbose_name = _("undo")
+        verbose_name_plural = _("undos")
+        constraints = (
+            models.UniqueConstraint(
+                fields=["undone_import"],
+                condition=models.Q(status__in=["queued", "running"]),
+                name="undo_one_at_a_time",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.public_id} of {self.undone_import_id}"
+
+
+class SavedMapping(models.Model):
+    """How the columns of files with these very headers were mapped last, for the next one."""
+
+    personal_data: ClassVar = ()
+
+    signature = models.CharField(max_length=64, help_text=_("SHA-256 of the headers"))
+    kind = models.CharField(max_length=12, choices=Import.Kind, default=Import.Kind.CUSTOMERS)
+    mapping = models.JSONField()
+    options = models.JSONField(default=dict)
+    used_at = models.DateTimeField(db_default=TransactionNow())
+
+    class Meta:
+        verbose_name = _("saved mapping")
+        verbose_name_plural = _("saved mappings")
+        constraints = (models.UniqueConstraint(fields=["signature", "kind"], name="saved_mapping_headers"),)
+
+    def __str__(self) -> str:
+        return ", ".join(self.mapping)[:100]
 
 
 class RejectedRow(models.Model):

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from django.utils.translation import gettext as _
 
-from customers import attributes, starting
+from customers import starting, targets
 from customers.files import mapping as file_mapping
 from customers.files.cells import style_of
 from customers.files.sampling import Filled, Sample
@@ -43,8 +43,8 @@ class Preview:
 def preview(one: Import, chosen: Mapping[str, str]) -> Preview:
     """Look at the file of `one` with its columns read as `chosen`: header → key. A Problem when it is no table."""
     sample = starting.look(one)
-    targets = attributes.columns()
-    by_key = {column.key: column for column in targets}
+    known = targets.columns(one)
+    by_key = {column.key: column for column in known}
     mapping = {header: chosen[header] for header in sample.headers if chosen.get(header) in by_key}
     return Preview(
         facts=sample.dialect.facts,
@@ -52,8 +52,8 @@ def preview(one: Import, chosen: Mapping[str, str]) -> Preview:
         rows=sample.rows[:PREVIEWED_ROWS],
         looked_at=len(sample.rows),
         columns=tuple(_column(sample, header, mapping, by_key) for header in sample.headers),
-        targets=targets,
-        obstacle=_obstacle(sample, targets, mapping),
+        targets=known,
+        obstacle=_obstacle(sample, known, mapping),
     )
 
 

@@ -32,18 +32,6 @@ def recent_imports(limit: int) -> list[Import]:
     return list(history().exclude(status=ImportStatus.UPLOADED)[:limit])
 
 
-def imported_before(one: Import) -> Import | None:
-    """The last finished import of the very same bytes, if there is another than this one."""
-    if not one.input_sha256:
-        return None
-    return (
-        history()
-        .filter(input_sha256=one.input_sha256, kind=one.kind, status=ImportStatus.DONE, is_dry_run=False)
-        .exclude(pk=one.pk)
-        .first()
-    )
-
-
 def reasons(one: Import, limit: int = 12) -> list[Reason]:
     """Why rows of this import were rejected, the most frequent reason first; a row may have several."""
     with connection.cursor() as cursor:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from django.core.exceptions import ValidationError
 from django.db.models import F, Q, QuerySet
 from django.utils.formats import date_format
+from django.utils.translation import gettext as _
 
 from customers import attributes
 from customers.files.schema import Column
@@ -101,35 +102,43 @@ def changed(
         found = found.filter(agreed if is_contactable else ~agreed)
     if among is not None:
         found = found.filter(pk__in=among)
-    return list(found.order_by("change_sequence").values(*_plain_columns())[:size])
+    return list(_plain(found.order_by("change_sequence"))[:size])
 
 
 def known(external_id: str) -> tuple[int, dict[str, Any]] | None:
     """One customer's primary key and plain values, by the owner's own key."""
-    row = Customer.objects.filter(external_id=external_id).values("pk", *_plain_columns()).first()
+    row = _plain(Customer.objects.filter(external_id=external_id), "pk").first()
     return (row.pop("pk"), row) if row else None
 
 
-def _plain_columns() -> tuple[str, ...]:
-    return (*(column.key for column in attributes.columns()), "change_sequence", "created_at", "updated_at")
+def _plain(found: QuerySet[Customer], *more: str) -> QuerySet[Any, dict[str, Any]]:
+    """Everything that is known, as plain values."""
+    built_in = [column.key for column in attributes.built_in()]
+    # Keyword arguments of values() may have the names of attributes; none of them is a field of the model.
+    registered = {column.key: attributes.expression(column) for column in attributes.registered()}
+    return found.values(*more, *built_in, "change_sequence", "created_at", "updated_at", **registered)
 
 
 def values(customer: Customer) -> dict[str, Any]:
     """What is known of a customer by attribute key; None or "" where it is not known."""
-    return {column.key: getattr(customer, column.key) for column in attributes.columns()}
+    found = _plain(Customer.objects.filter(pk=customer.pk)).first() or {}
+    return {column.key: found.get(column.key) for column in attributes.columns()}
 
 
 def facts(customer: Customer) -> list[Fact]:
     """What is known of a customer, in the order in which people read it."""
-    return [Fact(column, _in_words(customer, column)) for column in attributes.columns()]
+    known = values(customer)
+    return [Fact(column, _in_words(customer, column, known[column.key])) for column in attributes.columns()]
 
 
-def _in_words(customer: Customer, column: Column) -> str:
-    value = getattr(customer, column.key)
+def _in_words(customer: Customer, column: Column, value: Any) -> str:
     if value in (None, ""):
         return ""
     if column.categories:
-        return str(getattr(customer, f"get_{column.key}_display")())
+        display = getattr(customer, f"get_{column.key}_display", None)
+        return str(display() if display else value)
+    if isinstance(value, bool):
+        return str(_("Yes") if value else _("No"))
     if isinstance(value, float):
         return f"{value:,.10g}" + (f" {column.unit}" if column.unit else "")
     if isinstance(value, date):

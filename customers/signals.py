@@ -4,5 +4,5 @@ from django.dispatch import Signal
 
 # Keyword argument: import_ (the Import, done).
 import_finished = Signal()
-# Keyword argument: customer_id (the id that no longer exists after the transaction).
-customer_erased = Signal()
+# Keyword argument: customer_ids (a list of ids that no longer exist after the transaction).
+customers_removed = Signal()

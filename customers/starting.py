@@ -6,10 +6,11 @@ rows are checked by the worker.
 
 import errno
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import PurePath
-from typing import BinaryIO, cast
+from typing import Any, BinaryIO, cast
 
 from django.conf import settings
 from django.contrib.auth.models import User
@@ -17,12 +18,14 @@ from django.core.files import File
 from django.db import transaction
 from django.db.models.functions import Now
 from django.template.defaultfilters import filesizeformat
+from django.utils.formats import date_format
 
-from customers import attributes
+from customers import targets
 from customers.files import mapping as file_mapping
 from customers.files import sampling
-from customers.files.sampling import Sample
-from customers.models import Import, ImportMode, ImportStatus
+from customers.files.sampling import ReadingOptions, Sample
+from customers.files.schema import Column
+from customers.models import EmptyCells, Import, ImportKey, ImportMode, ImportStatus, SavedMapping
 from customers.problems import file_problems_told
 from segmentation_site.database.public_ids import new_public_id
 from segmentation_site.jobs import bell
@@ -45,8 +48,25 @@ class UnknownMode(Problem):
 
 class UnsupportedKind(Problem):
     code = "unsupported_kind"
-    sentence = "Files with {kind!r} cannot be imported. Known: customers."
-    remedy = "Import a file with customers."
+    sentence = "Files with {kind!r} cannot be imported. Known: {known}."
+    remedy = "Choose one of these."
+
+
+class UnknownChoice(Problem):
+    code = "unknown_choice"
+    sentence = "{value!r} is not something that can be chosen here. Known: {known}."
+    remedy = "Choose one of these."
+
+
+class ImportedBefore(Problem):
+    code = "imported_before"
+    sentence = (
+        "These very transactions were imported on {when}, and without order ids nobody can tell a second purchase from"
+        " a second import."
+    )
+    remedy = "Undo that import first, or map a column with order ids."
+    http_status = 409
+    told = ("import_id",)
 
 
 class NotWaiting(Problem):
@@ -56,72 +76,162 @@ class NotWaiting(Problem):
     http_status = 409
 
 
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """How a file is to be imported, as far as it is not by itself.
+
+    mapping      header → attribute for what is not recognised; "" leaves a column out
+    mode         one of ImportMode            empty_cells  one of EmptyCells
+    reading      how the file is written, where that is not recognised: see `sampling.ReadingOptions`
+    source       of transactions: the shop or system that the order ids are of
+    """
+
+    mapping: Mapping[str, str] = field(default_factory=dict)
+    mode: str = ImportMode.UPSERT
+    empty_cells: str = EmptyCells.LEAVE
+    is_dry_run: bool = False
+    reading: Mapping[str, Any] = field(default_factory=dict)
+    source: str = ""
+
+    def check(self) -> None:
+        """Raises a Problem that points at what cannot be chosen."""
+        if self.mode not in ImportMode.values:
+            raise UnknownMode(pointer="/mode", mode=self.mode, known=", ".join(ImportMode.values))
+        if self.empty_cells not in EmptyCells.values:
+            known = ", ".join(EmptyCells.values)
+            raise UnknownChoice(pointer="/empty_cells", value=self.empty_cells, known=known)
+        with file_problems_told():
+            ReadingOptions.from_json(self.reading)
+
+
 def start_import(
     file: File,
     *,
     by: User | None,
     kind: str = Import.Kind.CUSTOMERS,
-    mapping: Mapping[str, str] | None = None,
-    mode: str = ImportMode.UPSERT,
-    is_dry_run: bool = False,
+    choices: Choices | None = None,
     ring: bool = True,
 ) -> Import:
     """Take a file and queue its import.
 
-    `mapping` is header → column for what is not recognised by itself, "" to leave a column out. Without `ring` no
-    worker is called: the caller carries the import out itself. Raises a Problem when the file or the mapping cannot
-    be; then nothing is saved.
+    Without `ring` no worker is called: the caller carries the import out itself. Raises a Problem when the file or the
+    mapping cannot be; then nothing is saved.
     """
+    choices = choices or Choices()
+    choices.check()
     with _stored(file, by=by, kind=kind) as one, transaction.atomic():
         one.save()
-        start(one, mapping=mapping or {}, mode=mode, is_dry_run=is_dry_run, ring=ring)
+        start(one, choices, ring=ring)
     return one
 
 
 def receive(file: File, *, by: User | None, kind: str = Import.Kind.CUSTOMERS) -> Import:
-    """Take a file whose columns a person is going to map; `start` queues it. Raises a Problem when it is no table."""
+    """Take a file whose columns a person is going to map; `start` queues it. Raises a Problem when it is no table.
+
+    A file with the headers of an earlier one is mapped as that one was.
+    """
     with _stored(file, by=by, kind=kind) as one:
         sample = look(one)
-        one.mapping = file_mapping.complete(sample, attributes.columns(), {})
+        saved = SavedMapping.objects.filter(signature=signature(sample.headers), kind=kind).first()
+        if saved:
+            one.reading = saved.options.get("reading", {})
+            one.mode = saved.options.get("mode", one.mode)
+            one.empty_cells = saved.options.get("empty_cells", one.empty_cells)
+        columns = targets.columns(one)
+        one.mapping = _still_known(saved.mapping, sample, columns) if saved else {}
+        one.mapping = one.mapping or file_mapping.complete(sample, columns, {})
         one.save()
     return one
 
 
+def _still_known(mapping: Mapping[str, str], sample: Sample, columns: Sequence[Column]) -> dict[str, str]:
+    keys = {column.key for column in columns}
+    return {header: key for header, key in mapping.items() if header in sample.headers and key in keys}
+
+
+def signature(headers: Iterable[str]) -> str:
+    """What files have in common whose headers are the same."""
+    return hashlib.sha256("\0".join(headers).encode()).hexdigest()
+
+
 def look(one: Import) -> Sample:
     """The first rows of the file of an import, and how it is written. Raises a Problem when it is no table."""
-    known = file_mapping.known_headers(attributes.columns())
+    known = file_mapping.known_headers(targets.columns(one))
     with file_problems_told(), one.file.storage.open(str(one.file.name), "rb") as stored:
-        return sampling.take_sample(cast(BinaryIO, stored), known)
+        return sampling.take_sample(cast(BinaryIO, stored), known, options=ReadingOptions.from_json(one.reading))
 
 
-def start(
-    one: Import,
-    *,
-    mapping: Mapping[str, str],
-    mode: str = ImportMode.UPSERT,
-    is_dry_run: bool = False,
-    ring: bool = True,
-) -> Import:
+def start(one: Import, choices: Choices, *, ring: bool = True) -> Import:
     """Queue an import that was received. Raises a Problem when the mapping cannot be, NotWaiting when it is not to
     start.
     """
-    if mode not in ImportMode.values:
-        raise UnknownMode(pointer="/mode", mode=mode, known=", ".join(ImportMode.values))
-    columns = attributes.columns()
+    choices.check()
+    one.reading, one.source = dict(choices.reading), choices.source.strip()
     sample = look(one)
     with file_problems_told():
-        complete = file_mapping.complete(sample, columns, mapping)
+        one.key = _key(one, sample, choices.mapping)
+        columns = targets.columns(one)
+        complete = file_mapping.complete(sample, columns, choices.mapping)
         file_mapping.apply(sample, columns, complete)
-    values = {"mapping": complete, "mode": mode, "is_dry_run": is_dry_run}
+    _refuse_what_cannot_be_told_apart(one, complete, choices)
+    values = {
+        "mapping": complete,
+        "mode": choices.mode,
+        "empty_cells": choices.empty_cells,
+        "is_dry_run": choices.is_dry_run,
+        "reading": one.reading,
+        "source": one.source,
+        "key": one.key,
+    }
     with transaction.atomic():
         waiting = Import.objects.filter(pk=one.pk, status=ImportStatus.UPLOADED)
         if not waiting.update(**values, status=ImportStatus.QUEUED):
             one.refresh_from_db()
             raise NotWaiting(status=one.get_status_display().lower())
+        _remember(one, sample, complete, choices)
         if ring:
             bell.ring_on_commit(one)
     one.refresh_from_db()
     return one
+
+
+def _key(one: Import, sample: Sample, chosen: Mapping[str, str]) -> ImportKey:
+    """By what rows find their customers: by e-mail address where the file has no ids."""
+    mapped = file_mapping.complete(sample, targets.columns(one), chosen).values()
+    is_by_email = one.kind == Import.Kind.CUSTOMERS and "external_id" not in mapped and "email" in mapped
+    return ImportKey.EMAIL if is_by_email else ImportKey.EXTERNAL_ID
+
+
+def _refuse_what_cannot_be_told_apart(one: Import, mapping: Mapping[str, str], choices: Choices) -> None:
+    if one.kind != Import.Kind.TRANSACTIONS or choices.is_dry_run or "order_id" in mapping.values():
+        return
+    if before := imported_before(one):
+        raise ImportedBefore(when=date_format(before.created_at, "DATETIME_FORMAT"), import_id=before.public_id)
+
+
+def imported_before(one: Import) -> Import | None:
+    """The last finished import of the very same bytes, if there is another than this one."""
+    if not one.input_sha256:
+        return None
+    same = Import.objects.filter(input_sha256=one.input_sha256, kind=one.kind, status=ImportStatus.DONE)
+    return same.filter(is_dry_run=False).exclude(pk=one.pk).order_by("-id").first()
+
+
+def _remember(one: Import, sample: Sample, mapping: Mapping[str, str], choices: Choices) -> None:
+    """For the next file with the same headers; columns that were left out stay left out."""
+    SavedMapping.objects.update_or_create(
+        signature=signature(sample.headers),
+        kind=one.kind,
+        defaults={
+            "mapping": mapping,
+            "options": {
+                "reading": dict(choices.reading),
+                "mode": choices.mode,
+                "empty_cells": choices.empty_cells,
+            },
+            "used_at": Now(),
+        },
+    )
 
 
 def discard(one: Import) -> bool:
@@ -158,18 +268,18 @@ def _stored(file: File, *, by: User | None, kind: str) -> Iterator[Import]:
 
     When the block fails nothing of it stays.
     """
-    if kind != Import.Kind.CUSTOMERS:
-        raise UnsupportedKind(pointer="/kind", kind=kind)
+    if kind not in Import.Kind.values:
+        raise UnsupportedKind(pointer="/kind", kind=kind, known=", ".join(Import.Kind.values))
     public_id = new_public_id("imp")
     one = Import(public_id=public_id, kind=kind, status=ImportStatus.UPLOADED, created_by=by)
     one.file_name = _file_name(file)
     counted = _Counted(file)
     try:
-        one.file.save(f"{public_id}.csv", counted, save=False)
+        one.file.save(f"{public_id}.upload", counted, save=False)
         one.file_size, one.input_sha256 = counted.length, counted.digest.hexdigest()
         yield one
     except BaseException as error:
-        one.file.storage.delete(f"imports/{public_id}.csv")
+        one.file.storage.delete(f"imports/{public_id}.upload")
         if isinstance(error, OSError) and error.errno == errno.ENOSPC:
             raise DiskFull() from error
         raise

@@ -2,8 +2,8 @@
 
 from celery import shared_task
 
-from customers import pruning
-from customers.models import Import
+from customers import pruning, undoing
+from customers.models import Import, Undo
 from segmentation_site.jobs import leases
 
 
@@ -14,6 +14,12 @@ def execute_import(import_id: int) -> None:
     from customers import importing
 
     leases.carry_out(Import, import_id, importing.execute)
+
+
+@shared_task(name=Undo.task)
+def execute_undo(undo_id: int) -> None:
+    """Take one import back."""
+    leases.carry_out(Undo, undo_id, undoing.execute)
 
 
 @shared_task(name=Import.prune_task)

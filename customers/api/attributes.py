@@ -40,7 +40,7 @@ class Attributes(ApiView):
     )
     def get(self, request: Request) -> Response:
         features = {column.key for column in attributes.features()}
-        built_in = {column.key for column in attributes.columns()}
+        built_in = {column.key for column in attributes.built_in()}
         known = [
             {
                 "key": column.key,
@@ -53,7 +53,7 @@ class Attributes(ApiView):
                 "is_feature": column.key in features,
                 "is_built_in": column.key in built_in,
             }
-            for column in attributes.registry()
+            for column in (*attributes.columns(), *attributes.purchase_figures())
         ]
         page = paging.Page(*paging.in_order(known, paging.asked(request, self.asked)))
         return Response(paging.answer(request, page))

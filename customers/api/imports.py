@@ -12,8 +12,8 @@ from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from customers import reporting, starting
-from customers.models import Import, ImportMode, ImportStatus
+from customers import reporting, starting, undoing
+from customers.models import EmptyCells, Import, ImportKey, ImportMode, ImportStatus
 from segmentation_site.access.scopes import Scope
 from segmentation_site.access.views import ApiView, asked_by
 from segmentation_site.http import paging
@@ -37,7 +37,15 @@ from segmentation_site.http.spreadsheets import csv_lines
 from segmentation_site.jobs.leases import NotActive, request_cancel
 
 FILE = "file"
-FIELDS = {"kind": Import.Kind.CUSTOMERS.value, "mapping": "{}", "mode": ImportMode.UPSERT.value, "dry_run": "false"}
+FIELDS = {
+    "kind": Import.Kind.CUSTOMERS.value,
+    "mapping": "{}",
+    "mode": ImportMode.UPSERT.value,
+    "empty_cells": EmptyCells.LEAVE.value,
+    "dry_run": "false",
+    "reading": "{}",
+    "source": "",
+}
 # What a form adds to its file: boundaries, headers, the other fields.
 FORM_BYTES = 1024 * 1024
 
@@ -48,6 +56,8 @@ IMPORT = shape(
         "import": TEXT,
         "kind": one_of(Import.Kind.values),
         "mode": one_of(ImportMode.values),
+        "key": one_of(ImportKey.values),
+        "empty_cells": one_of(EmptyCells.values),
         "dry_run": BOOLEAN,
         "file_name": TEXT,
         "status": one_of(ImportStatus.values),
@@ -69,9 +79,23 @@ UPLOAD = {
     "multipart/form-data": {
         "type": "object",
         "properties": {
-            "file": {"type": "string", "format": "binary", "description": "A CSV file with a header."},
-            "kind": one_of([Import.Kind.CUSTOMERS.value]),
+            "file": {
+                "type": "string",
+                "format": "binary",
+                "description": "A table with a header: CSV, TSV, XLSX, NDJSON or Parquet, also compressed with gzip.",
+            },
+            "kind": one_of(Import.Kind.values),
             "mode": one_of(ImportMode.values),
+            "empty_cells": one_of(EmptyCells.values),
+            "source": {
+                "type": "string",
+                "description": "Of transactions: the shop or system that the order ids are of.",
+            },
+            "reading": {
+                "type": "string",
+                "description": "A JSON object that says how the file is written, where that is not recognised: any of "
+                "encoding, delimiter, decimal, date_order, sheet, has_header.",
+            },
             "dry_run": one_of(["true", "false"]),
             "mapping": {
                 "type": "string",
@@ -92,6 +116,8 @@ def as_json(one: Import) -> dict[str, Any]:
         "import": one.public_id,
         "kind": one.kind,
         "mode": one.mode,
+        "key": one.key,
+        "empty_cells": one.empty_cells,
         "dry_run": one.is_dry_run,
         "file_name": one.file_name,
         "status": one.status,
@@ -146,9 +172,14 @@ class Imports(ApiView):
             file,
             by=asked_by(request),
             kind=form["kind"],
-            mapping=_mapping(form["mapping"]),
-            mode=form["mode"],
-            is_dry_run=_truth(form["dry_run"]),
+            choices=starting.Choices(
+                mapping=_mapping(form["mapping"]),
+                mode=form["mode"],
+                empty_cells=form["empty_cells"],
+                is_dry_run=_truth(form["dry_run"]),
+                reading=_reading(form["reading"]),
+                source=form["source"],
+            ),
         )
         location = request.build_absolute_uri(reverse("api-import", args=[one.public_id]))
         return Response(as_json(one), status=202, headers={"Location": location})
@@ -183,6 +214,16 @@ def _mapping(text: str) -> dict[str, str]:
     if not isinstance(mapping, dict) or not all(isinstance(target, str) for target in mapping.values()):
         raise InvalidRequest.at("/mapping", "invalid", "Send a JSON object from header to attribute.")
     return mapping
+
+
+def _reading(text: str) -> dict[str, Any]:
+    try:
+        reading = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        reading = None
+    if not isinstance(reading, dict):
+        raise InvalidRequest.at("/reading", "invalid", "Send a JSON object that says how the file is written.")
+    return reading
 
 
 def _truth(text: str) -> bool:
@@ -239,3 +280,25 @@ class ImportCancel(ApiView):
             raise NotActive(state=one.get_status_display().lower())
         one.refresh_from_db()
         return Response(as_json(one), status=202)
+
+
+class ImportUndo(ApiView):
+    """Taking an import back."""
+
+    required_scope = Scope.IMPORTS_WRITE
+
+    @operation(
+        "Take an import back",
+        IMPORT,
+        status=202,
+        headers=[HEADER],
+        refuses=[409],
+        description="Customers who came with it go, what it changed comes back, and what people or later imports "
+        "changed afterwards stays. Poll the address in `Location` until `status` is `undone`.",
+    )
+    @idempotent
+    def post(self, request: Request, public_id: str) -> Response:
+        one = find(reporting.history(), public_id=public_id)
+        undoing.start_undo(one, by=asked_by(request))
+        location = request.build_absolute_uri(reverse("api-import", args=[one.public_id]))
+        return Response(as_json(one), status=202, headers={"Location": location})

@@ -58,6 +58,13 @@ _LOOKS_LIKE_DATA = re.compile(r"^(?:[+-]?[0-9][0-9.,'’ /:-]*|[^\s@]+@[^\s@]+\.
 
 
 @dataclass(frozen=True, slots=True)
+class ReadingOptions:
+    @classmethod
+    def from_json(cls, value: object) -> "ReadingOptions":
+        return cls()
+
+
+@dataclass(frozen=True, slots=True)
 class Dialect:
     """How a file is written.
 
@@ -119,7 +126,9 @@ def _percent(part: int, whole: int) -> int:
     return 100 * part // whole if whole else 0
 
 
-def take_sample(file: BinaryIO, known: Collection[str] = (), rows: int = SAMPLE_ROWS) -> Sample:
+def take_sample(
+    file: BinaryIO, known: Collection[str] = (), rows: int = SAMPLE_ROWS, options: ReadingOptions = ReadingOptions()
+) -> Sample:
     """Look at the first rows of a file, which is read from its start and at most 1 MB of it.
 
     `known` are squashed headers; where one stands in the first line, that line is the header.

@@ -126,7 +126,7 @@ def import_map(request: HttpRequest, public_id: str) -> HttpResponse:
         if request.method == "POST":
             chosen = {header: request.POST.get(f"column_{place}", "") for place, header in enumerate(headers)}
         if "start" in request.POST:
-            starting.start(one, mapping=chosen, mode=mode)
+            starting.start(one, starting.Choices(mapping=chosen, mode=mode))
             return redirect("import", one.public_id)
     except Problem as found:
         problem = found
@@ -138,7 +138,7 @@ def import_map(request: HttpRequest, public_id: str) -> HttpResponse:
     }
     if request.headers.get("HX-Request") and not problem:
         return render(request, "imports/mapping.html", context)
-    context |= {"import": one, "problem": problem, "before": reporting.imported_before(one)}
+    context |= {"import": one, "problem": problem, "before": starting.imported_before(one)}
     return render(request, "imports/map.html", context, status=422 if problem else 200)
 
 
@@ -152,7 +152,7 @@ def import_report(request: HttpRequest, public_id: str) -> HttpResponse:
     context: dict[str, Any] = {
         "import": one,
         "mapping": _mapping_in_words(one),
-        "before": reporting.imported_before(one) if one.is_active else None,
+        "before": starting.imported_before(one) if one.is_active else None,
     }
     if one.is_active:
         context["watch"] = watch(one)

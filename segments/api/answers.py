@@ -266,7 +266,7 @@ MEMBER: Schema = {
 _TYPES: Mapping[str, Schema] = {"number": NUMBER, "date": {"type": "string", "format": "date"}}
 _VALUES: dict[str, Schema] = {
     column.key: TEXT if column.key == "external_id" else nullable(_TYPES.get(column.kind, TEXT))
-    for column in attributes.columns()
+    for column in attributes.built_in()
 }
 _CUSTOMER = _VALUES | {"change_sequence": INTEGER, "created_at": MOMENT, "updated_at": MOMENT}
 CUSTOMER = shape("Customer", _CUSTOMER)

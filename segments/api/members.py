@@ -24,7 +24,7 @@ from segments.browsing.members import Members, Stream
 from segments.models import Run, Segment, Segmentation
 
 # `external_id` is always there.
-FIELDS = [column.key for column in attributes.columns() if column.key != "external_id"]
+FIELDS = [column.key for column in attributes.built_in() if column.key != "external_id"]
 QUERY: tuple[Parameter, ...] = (
     *paging.PAGING,
     names("fields", "Values of the customer that come along, separated by commas.", FIELDS),

@@ -14,10 +14,11 @@ from segmentation_site.jobs.models import JobStatus
 Execute = Callable[[Import, Lease[Import]], None]
 
 
-def started(content: bytes | str, **options: Any) -> Import:
+def started(content: bytes | str, *, kind: str = "customers", **choices: Any) -> Import:
     """An import of this content that waits for somebody to carry it out."""
     raw = content if isinstance(content, bytes) else content.encode()
-    return starting.start_import(ContentFile(raw, name="customers.csv"), by=None, ring=False, **options)
+    file = ContentFile(raw, name="customers.csv")
+    return starting.start_import(file, by=None, kind=kind, choices=starting.Choices(**choices), ring=False)
 
 
 def carried_out(one: Import, execute: Execute = importing.execute) -> Import:

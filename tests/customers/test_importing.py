@@ -86,7 +86,7 @@ def test_of_several_rows_with_one_id_the_last_counts_and_the_others_come_back() 
     ("mode", "expected", "ages"),
     [
         ("upsert", (1, 1, 0, 0), {"1": 99, "2": 31}),
-        ("create", (1, 0, 1, 0), {"1": 30, "2": 31}),
+        ("create", (1, 0, 0, 1), {"1": 30, "2": 31}),
         ("update", (0, 1, 0, 1), {"1": 99}),
     ],
 )
@@ -126,14 +126,17 @@ def test_a_cancel_in_any_phase_keeps_nothing(phase: str, monkeypatch: pytest.Mon
     assert staging_tables() == 0
 
 
-def test_a_failure_in_the_merge_keeps_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("others", [0, 1])
+def test_a_failure_in_the_merge_keeps_nothing(monkeypatch: pytest.MonkeyPatch, others: int) -> None:
     def fail(*args: object) -> None:
         raise MemoryError
 
+    if others:
+        imported("id,age\n9,9\n")
     one = started("id,age\n1,31\n2,x\n")
-    monkeypatch.setattr(importing, "merge", fail)
+    monkeypatch.setattr(importing, "_end", fail)
     assert carried_out(one).error_code == "memory"
-    assert not Customer.objects.exists()
+    assert Customer.objects.count() == others
     assert not RejectedRow.objects.exists()
     assert staging_tables() == 0
 

@@ -109,7 +109,7 @@ def test_a_line_that_never_ends_is_refused_and_not_read_into_memory() -> None:
 
 
 COLUMNS = {
-    **{column.key: column for column in attributes.columns()},
+    **{column.key: column for column in attributes.built_in()},
     "vip": Column("vip", "VIP", Kind.BOOLEAN),
 }
 SAID = {
@@ -185,7 +185,7 @@ def test_a_worker_says_of_every_cell_what_the_mapping_page_said_of_it(given_: tu
 @settings(deadline=None, max_examples=300)
 @given(raw=st.binary(max_size=200) | WILD.map(str.encode) | WILD.map(lambda text: text.encode("utf-16")))
 def test_any_bytes_are_a_table_or_are_refused_in_words(raw: bytes) -> None:
-    columns = attributes.columns()
+    columns = attributes.built_in()
     refused = []
     try:
         sample = sampling.take_sample(io.BytesIO(raw), mapping.known_headers(columns))

@@ -1,0 +1,171 @@
+"""Writing customers one by one or some at a time: what the API sends and what people correct by hand.
+
+The checks, their reasons and the merge are those of imports.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import orjson
+from django.db import connection, transaction
+from psycopg import sql
+
+from customers import attributes, suppressing
+from customers.files.cells import Reason, read_cell, sentence
+from customers.files.schema import Column, Kind
+from customers.merging import Merging, Rules
+from customers.models import Customer, EmptyCells, lock_writers
+from segmentation_site.jobs.problems import Problem
+
+MOST = 1000
+_STAGING = sql.Identifier("written_rows")
+_TYPES = {Kind.NUMBER: "double precision", Kind.DATE: "date", Kind.BOOLEAN: "boolean"}
+CREATED, UPDATED, UNCHANGED, REJECTED = "created", "updated", "unchanged", "rejected"
+
+
+@dataclass(frozen=True, slots=True)
+class Wrong:
+    """Why something given for a customer cannot be saved: the attribute, a code and a sentence."""
+
+    field: str
+    code: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What became of one customer: created, updated, unchanged, or rejected for some reasons."""
+
+    external_id: str
+    outcome: str
+    reasons: tuple[Wrong, ...] = ()
+
+
+class ChangedMeanwhile(Problem):
+    code = "changed_meanwhile"
+    sentence = "This customer was changed since you read it."
+    remedy = "Read it again and repeat your change."
+    http_status = 412
+
+
+def write(rows: Sequence[Mapping[str, Any]], *, expected: int | None = None) -> list[Written]:
+    """Add or change the customers of these rows, each with its `external_id`; the rows that are good are saved.
+
+    An attribute that is not given stays as it is, one that is null is cleared. `expected` is the change sequence that
+    the (only) customer must still have: raises ChangedMeanwhile.
+    """
+    columns = {column.key: column for column in attributes.columns()}
+    last = {row.get("external_id"): place for place, row in enumerate(rows) if isinstance(row.get("external_id"), str)}
+    suppresses = not suppressing.is_empty()
+    results: dict[int, Written] = {}
+    good: dict[int, dict[str, Any]] = {}
+    for place, row in enumerate(rows):
+        values, reasons = _check(row, columns)
+        if not reasons and last[row["external_id"]] != place:
+            reasons.append(Wrong("external_id", "duplicate", "This customer comes again further down, which counts."))
+        if not reasons and suppresses and _is_suppressed(values):
+            reasons.append(Wrong("external_id", *suppressing.REASON))
+        if reasons:
+            results[place] = Written(str(row.get("external_id") or ""), REJECTED, tuple(reasons))
+        else:
+            good[place] = values
+    outcomes = _merge(good, columns, expected)
+    results |= {place: Written(good[place]["external_id"], outcome) for place, outcome in outcomes.items()}
+    return [results[place] for place in range(len(rows))]
+
+
+def correct(external_id: str, values: Mapping[str, Any]) -> Written:
+    """Change some values of a customer, as a person at a form does; "" and None clear."""
+    given = {key: None if value == "" else value for key, value in values.items()}
+    return write([{"external_id": external_id, **given}])[0]
+
+
+def _check(row: Mapping[str, Any], columns: Mapping[str, Column]) -> tuple[dict[str, Any], list[Wrong]]:
+    values: dict[str, Any] = {}
+    reasons: list[Wrong] = []
+    if row.get("external_id") is None:
+        reasons.append(Wrong("external_id", "missing", sentence(columns["external_id"], "missing")))
+    for key, given in row.items():
+        column = columns.get(key)
+        if column is None:
+            reasons.append(Wrong(key, "unknown_attribute", f"There is no attribute {key!r}."))
+            continue
+        read = _read(column, given)
+        if isinstance(read, Reason):
+            reasons.append(Wrong(key, read.code, read.detail))
+        elif read is None and key == "external_id" and not any(wrong.field == key for wrong in reasons):
+            reasons.append(Wrong(key, "missing", sentence(column, "missing")))
+        values[key] = read
+    return values, reasons
+
+
+def _read(column: Column, given: Any) -> Any:
+    """The value that a JSON value stands for, read as a cell of a file with the same words in it."""
+    if given is None:
+        return None
+    if isinstance(given, bool):
+        given = "true" if given else "false"
+    elif isinstance(given, int | float):
+        given = repr(given)
+    elif hasattr(given, "isoformat"):
+        given = given.isoformat()
+    elif not isinstance(given, str):
+        return Reason("invalid", "Give a text, a number, true, false or null.")
+    return read_cell(replace(column, is_required=False), given)
+
+
+def _is_suppressed(values: Mapping[str, Any]) -> bool:
+    given = [values[key] for key in suppressing.KEYS if values.get(key)]
+    return any(True for _ in suppressing.suppressed(given))
+
+
+def _merge(good: Mapping[int, dict[str, Any]], columns: Mapping[str, Column], expected: int | None) -> dict[int, str]:
+    """Place to outcome."""
+    if not good:
+        return {}
+    by_keys: dict[tuple[str, ...], list[dict[str, Any]]] = {}
+    for values in good.values():
+        by_keys.setdefault(tuple(key for key in columns if key in values), []).append(values)
+    ids = [values["external_id"] for values in good.values()]
+    with transaction.atomic():
+        lock_writers()
+        before = _sequences(ids)
+        if expected is not None and set(before.values()) != {expected}:
+            raise ChangedMeanwhile()
+        for keys, rows in by_keys.items():
+            _stage(rows, [columns[key] for key in keys])
+            Merging(_STAGING, keys, Rules(empty_cells=EmptyCells.CLEAR)).write()
+            with connection.cursor() as cursor:
+                cursor.execute(sql.SQL("DROP TABLE {}").format(_STAGING))
+        after = _sequences(ids)
+    outcomes = {}
+    for place, values in good.items():
+        key = values["external_id"]
+        outcomes[place] = CREATED if key not in before else UPDATED if before[key] != after[key] else UNCHANGED
+    return outcomes
+
+
+def _sequences(ids: Sequence[str]) -> dict[str, int]:
+    return dict(Customer.objects.filter(external_id__in=ids).values_list("external_id", "change_sequence"))
+
+
+def _stage(rows: Sequence[Mapping[str, Any]], columns: Sequence[Column]) -> None:
+    described = sql.SQL(", ").join(
+        sql.SQL("{} {}").format(sql.Identifier(column.key), sql.SQL(_TYPES.get(column.kind, 'text COLLATE "C"')))
+        for column in columns
+    )
+    plain = sql.SQL(", ").join(
+        sql.SQL("{} {}").format(sql.Identifier(column.key), sql.SQL(_TYPES.get(column.kind, "text")))
+        for column in columns
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(
+            sql.SQL("CREATE TEMPORARY TABLE {} (line bigint, {}) ON COMMIT DROP").format(_STAGING, described)
+        )
+        cursor.execute(
+            sql.SQL("INSERT INTO {} SELECT * FROM jsonb_to_recordset(%s) AS row (line bigint, {})").format(
+                _STAGING, plain
+            ),
+            [orjson.dumps([{"line": line, **values} for line, values in enumerate(rows, start=1)]).decode()],
+        )
