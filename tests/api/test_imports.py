@@ -101,6 +101,8 @@ def test_an_import_has_the_fields_of_the_interface() -> None:
         "import": row.public_id,
         "kind": "customers",
         "mode": "upsert",
+            "key": "external_id",
+            "empty_cells": "leave",
         "dry_run": False,
         "file_name": "ages.csv",
         "status": "queued",

@@ -17,7 +17,7 @@ def outcomes(rows: list[dict[str, Any]]) -> list[str]:
 
 def test_a_batch_adds_changes_and_leaves_alone_and_one_bad_row_stops_nobody() -> None:
     imported("id,age\n1,30\n2,40\n")
-    rows = [
+    rows: list[dict[str, Any]] = [
         {"external_id": "1", "age": 31},
         {"external_id": "2", "age": 40},
         {"external_id": "3", "age": "50", "gender": "F"},
