@@ -110,6 +110,11 @@ def built_in() -> tuple[Column, ...]:
     return _COLUMNS
 
 
+def column(key: str) -> Column:
+    """The built-in column of that key. Raises KeyError."""
+    return _BY_KEY[key]
+
+
 def registered() -> tuple[Column, ...]:
     """The attributes that admins registered, by label."""
     return tuple(

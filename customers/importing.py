@@ -239,13 +239,14 @@ def _opened(one: Import) -> Iterator[BinaryIO]:
 
 def _look(one: Import, file: BinaryIO) -> _Table:
     columns = targets.columns(one)
-    sample = sampling.take_sample(file, mapping.known_headers(columns))
+    options = sampling.ReadingOptions.from_json(one.reading)
+    sample = sampling.take_sample(file, mapping.known_headers(columns), options=options)
     return _Table(one, file, sample, mapping.apply(sample, columns, one.mapping))
 
 
 def _check_and_stage(table: _Table, staging: _Staging, rejected: _RejectedRows, lease: Lease[Import]) -> int:
     """Every row into staging or among the rejected ones; the number of the former."""
-    lease.phase("checking", max(0, reading.count_lines(table.file) - table.sample.dialect.rows_from + 1))
+    lease.phase("checking", reading.count_rows(table.file, table.sample.dialect))
     accepted = 0
     for checked in ahead(table.checked()):
         rejected.add(checked.rejected)

@@ -7,7 +7,6 @@ from django.utils.translation import gettext as _
 
 from customers import starting, targets
 from customers.files import mapping as file_mapping
-from customers.files.cells import style_of
 from customers.files.sampling import Filled, Sample
 from customers.files.schema import Column, FileProblem, split_unit
 from customers.models import Import
@@ -62,7 +61,7 @@ def _column(sample: Sample, header: str, mapping: Mapping[str, str], by_key: Map
     cells = sample.cells(header)
     if column := by_key.get(target):
         factor = column.factors.get(split_unit(header)[1], 1.0)
-        fares = sample.filled(header, column, style_of(column, cells, sample.dialect.delimiter), factor)
+        fares = sample.filled(header, column, factor=factor)
     else:
         fares = sample.filled(header, None)
     examples = tuple(dict.fromkeys(cell.strip() for cell in cells if cell.strip()))[:EXAMPLES]

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from customers.files.cells import USUAL, Style, style_of
+from customers.files.cells import USUAL, Style
 from customers.files.sampling import Sample
 from customers.files.schema import (
     Column,
@@ -110,7 +110,7 @@ def apply(sample: Sample, columns: Sequence[Column], mapping: Mapping[str, str])
             header=header,
             column=by_key[key],
             factor=by_key[key].factors.get(split_unit(header)[1], 1.0),
-            style=style_of(by_key[key], sample.cells(header), sample.dialect.delimiter),
+            style=sample.style_of(header, by_key[key]),
         )
         for header, key in mapping.items()
     )

@@ -11,11 +11,13 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 import polars as pl
 
-from customers.files.sampling import Dialect, is_mostly_utf8
+from customers.files import unpacking
+from customers.files.plaintext import is_mostly_utf8
+from customers.files.sampling import Dialect
 from customers.files.schema import BLOCK_BYTES, LineTooLong
 
 LINE = "line"
@@ -67,11 +69,18 @@ def count_lines(file: BinaryIO) -> int:
     return lines + (last not in b"\r\n")
 
 
+def count_rows(file: BinaryIO, dialect: Dialect) -> int | None:
+    """About how many rows a file has, as `count_lines` counts; None when only unpacking all of it would tell."""
+    return None if dialect.is_gzipped else max(0, count_lines(file) - dialect.rows_from + 1)
+
+
 def read_table(file: BinaryIO, dialect: Dialect, width: int) -> Iterator[Piece]:
     """The rows below the header, in the order of the file; each of them is in exactly one piece, good or broken.
 
-    Raises LineTooLong.
+    Raises LineTooLong, Bomb, DamagedFile.
     """
+    if dialect.is_gzipped:
+        file = cast(BinaryIO, unpacking.Unpacked(file))
     grammar = _Grammar(dialect.delimiter, width)
     line = dialect.rows_from
     rest = b""

@@ -1,67 +1,89 @@
-"""A first look at a file: its encoding, its delimiter, its header and its first rows, without reading it all."""
+"""A first look at a file: its format, how it is written, its header and its first rows, without reading it all."""
 
-import csv
-import io
+import codecs
 import re
-from collections.abc import Collection, Sequence
-from contextlib import suppress
-from dataclasses import dataclass
-from itertools import islice
-from typing import BinaryIO
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any, BinaryIO, Self, cast
 
-from customers.files.cells import USUAL, Reason, Style, is_blank, read_cell
+from customers.files import plaintext, unpacking
+from customers.files.cells import DateOrder, Reason, Style, is_blank, read_cell, style_of
+from customers.files.plaintext import DELIMITERS, ENCODINGS, HEAD_BYTES, is_known
 from customers.files.schema import (
     LONGEST_HEADER,
     MOST_COLUMNS,
+    BadOption,
     Column,
     DuplicateHeader,
-    EmptyFile,
+    Kind,
     NoRows,
-    NotText,
     TooManyColumns,
-    split_unit,
-    squash,
 )
 
 SAMPLE_ROWS = 1000
-HEAD_BYTES = 1024 * 1024
-DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
-
-_MARKS = (
-    (b"\xef\xbb\xbf", "utf-8"),
-    (b"\xff\xfe\0\0", "utf-32-le"),
-    (b"\0\0\xfe\xff", "utf-32-be"),
-    (b"\xff\xfe", "utf-16-le"),
-    (b"\xfe\xff", "utf-16-be"),
-)
-_MAGIC = (
-    (b"PK\x03\x04", "it is a ZIP archive or an XLSX workbook"),
-    (b"PK\x05\x06", "it is an empty ZIP archive"),
-    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "it is an old Excel workbook (XLS)"),
-    (b"%PDF", "it is a PDF"),
-    (b"\x89PNG\r\n", "it is a PNG picture"),
-    (b"\xff\xd8\xff", "it is a JPEG picture"),
-    (b"GIF8", "it is a GIF picture"),
-    (b"\x1f\x8b", "it is compressed with gzip"),
-    (b"7z\xbc\xaf\x27\x1c", "it is a 7z archive"),
-    (b"PAR1", "it is a Parquet file"),
-    (b"SQLite format 3\0", "it is an SQLite database"),
-    (b"\x7fELF", "it is a program"),
-    (b"MZ\x90\0", "it is a program"),
-)
-# More control characters than this share of the head, and it is no text; a stray NUL byte is a matter of its row.
-_MOST_CONTROLS = 0.01
-_STRAY_CONTROLS = 3
-_CONTROLS = re.compile(r"[\x00-\x08\x0e-\x1f\x7f]")
-_SEPARATOR_LINE = re.compile(r"^sep=([,;\t|])$", re.IGNORECASE)
+CSV = "csv"
 _LOOKS_LIKE_DATA = re.compile(r"^(?:[+-]?[0-9][0-9.,'’ /:-]*|[^\s@]+@[^\s@]+\.[^\s@]+)$")
 
 
 @dataclass(frozen=True, slots=True)
 class ReadingOptions:
+    """What people say of a file instead of having it found out; None leaves it to the file.
+
+    encoding    one of ENCODINGS                 delimiter   one of DELIMITERS
+    decimal     "." or ","                       date_order  what the first number of 03/04/2024 is
+    sheet       name of the sheet of a workbook  has_header  whether the first row names the columns
+    """
+
+    encoding: str | None = None
+    delimiter: str | None = None
+    decimal: str | None = None
+    date_order: DateOrder | None = None
+    sheet: str | None = None
+    has_header: bool | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """What is said, and only that."""
+        return {one.name: said for one in fields(self) if (said := getattr(self, one.name)) is not None}
+
     @classmethod
-    def from_json(cls, value: object) -> "ReadingOptions":
-        return cls()
+    def from_json(cls, said: Mapping[str, Any]) -> Self:
+        """The same from JSON; null, an empty text or nothing at all leaves a field to the file. Raises BadOption."""
+        known = [one.name for one in fields(cls)]
+        for field in said:
+            if field not in known:
+                raise BadOption(field="an option", value=field, known=", ".join(known))
+        return cls(**{field: _option(field, value) for field, value in said.items() if value not in (None, "")})
+
+
+_ORDERS = (DateOrder.DAY_FIRST, DateOrder.MONTH_FIRST)
+_CHOICES: Mapping[str, Mapping[Any, Any]] = {
+    "delimiter": {**{sign: sign for sign in DELIMITERS}, **{name: sign for sign, name in DELIMITERS.items()}},
+    "decimal": {".": ".", ",": ","},
+    "date_order": {str(order): order for order in _ORDERS},
+    "has_header": {True: True, False: False},
+}
+
+
+def _option(field: str, value: Any) -> Any:
+    if field == "sheet":
+        if isinstance(value, str):
+            return value
+        raise BadOption(field=field, value=value, known="the name of a sheet")
+    if field == "encoding":
+        try:
+            name = codecs.lookup(value).name if isinstance(value, str) else ""
+        except (LookupError, ValueError):
+            name = ""
+        name = {"utf-8-sig": "utf-8", "ascii": "utf-8"}.get(name, name)
+        if name in ENCODINGS:
+            return name
+        raise BadOption(field=field, value=value, known=", ".join(ENCODINGS))
+    choices = _CHOICES[field]
+    # 1 equals true, and is none.
+    if isinstance(value, bool) == (field == "has_header") and isinstance(value, (str, bool)) and value in choices:
+        return choices[value]
+    shown = ["tab" if choice == "\t" else str(choice).lower() for choice in dict.fromkeys(choices.values())]
+    raise BadOption(field=field, value=value, known=" or ".join(shown))
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +92,7 @@ class Dialect:
 
     encoding     a codec of Python's; `mark` is the length in bytes of the byte order mark before the text
     rows_from    number of the line, the first being 1, where the rows begin: after the header, if there is one
+    format       what kind of file it is; `is_gzipped` when that is compressed
     """
 
     encoding: str
@@ -77,12 +100,18 @@ class Dialect:
     delimiter: str
     rows_from: int
     has_header: bool
+    format: str = CSV
+    is_gzipped: bool = False
 
     @property
     def facts(self) -> tuple[str, ...]:
-        """Encoding and delimiter as people read them."""
-        name = "Windows-1252" if self.encoding == "cp1252" else self.encoding.upper()
-        return (name, f"separated by {DELIMITERS[self.delimiter]}", *(() if self.has_header else ("no header",)))
+        """How the file is written, as people read it."""
+        return (
+            ENCODINGS[self.encoding],
+            f"separated by {DELIMITERS[self.delimiter]}",
+            *(("compressed with gzip",) if self.is_gzipped else ()),
+            *(() if self.has_header else ("no header",)),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,17 +134,27 @@ class Sample:
     dialect: Dialect
     headers: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
+    options: ReadingOptions = ReadingOptions()
 
     def cells(self, header: str) -> list[str]:
         """The cells below one header. Raises ValueError when there is no such header."""
         position = self.headers.index(header)
         return [row[position] for row in self.rows]
 
-    def filled(self, header: str, column: Column | None, style: Style = USUAL, factor: float = 1.0) -> Filled:
+    def style_of(self, header: str, column: Column) -> Style:
+        """How the cells below a header write `column`: as people said, else as the cells themselves tell."""
+        if column.kind is Kind.NUMBER and self.options.decimal is not None:
+            return Style(decimal=self.options.decimal)
+        if column.kind is Kind.DATE and self.options.date_order is not None:
+            return Style(date_order=self.options.date_order)
+        return style_of(column, self.cells(header), self.dialect.delimiter)
+
+    def filled(self, header: str, column: Column | None, style: Style | None = None, factor: float = 1.0) -> Filled:
         """How the cells below a header fare when they are read as `column`; None asks only whether they are filled."""
         cells = self.cells(header)
         if column is None:
             return Filled(_percent(sum(bool(cell.strip()) for cell in cells), len(cells)), None)
+        style = style or self.style_of(header, column)
         said = [cell for cell in cells if not is_blank(column, cell)]
         wrong = [read for cell in said if isinstance(read := read_cell(column, cell, style, factor), Reason)]
         valid = _percent(len(said) - len(wrong), len(said)) if said else None
@@ -129,131 +168,43 @@ def _percent(part: int, whole: int) -> int:
 def take_sample(
     file: BinaryIO, known: Collection[str] = (), rows: int = SAMPLE_ROWS, options: ReadingOptions = ReadingOptions()
 ) -> Sample:
-    """Look at the first rows of a file, which is read from its start and at most 1 MB of it.
+    """Look at the first rows of a file, which is read from its start and at most 1 MB of its text.
 
     `known` are squashed headers; where one stands in the first line, that line is the header.
-    Raises EmptyFile, NotText, NoRows, DuplicateHeader, TooManyColumns.
+    Raises a FileProblem.
     """
+    is_gzipped = unpacking.is_gzipped(file)
+    if is_gzipped:
+        file = cast(BinaryIO, unpacking.unpacked(file))
     file.seek(0)
     head = file.read(HEAD_BYTES)
-    is_whole = len(head) < HEAD_BYTES
-    encoding, mark = _encoding(head)
-    text = _text(head[mark:], encoding, is_whole)
-    lines = text.split("\n")
-    skipped = next((number for number, line in enumerate(lines) if line.strip()), None)
-    if skipped is None:
-        if not is_whole:
-            raise NotText(found="its first million characters are blank")
-        raise EmptyFile()
-    separator = _SEPARATOR_LINE.match(lines[skipped].strip("\ufeff\r "))
-    if separator:
-        skipped += 1 + next((n for n, line in enumerate(lines[skipped + 1 :]) if line.strip()), 0)
-    text = "\n".join(lines[skipped:])
-    if not text.strip():
-        raise EmptyFile()
-    delimiter = separator[1] if separator else _delimiter(text, known)
-    table = _rows(text, delimiter, rows + 1)
+    return _of_text(head, known, rows, options, is_gzipped=is_gzipped)
+
+
+def _of_text(head: bytes, known: Collection[str], rows: int, options: ReadingOptions, *, is_gzipped: bool) -> Sample:
+    found = plaintext.read_text(head, options.encoding)
+    delimiter = options.delimiter or found.separator or plaintext.likely_delimiter(found.text, known)
+    table = plaintext.first_rows(found.text, delimiter, rows + 1)
+    has_header = _is_header(table[0], known) if options.has_header is None else options.has_header
+    before = plaintext.lines_of_first_row(found.text, delimiter) if has_header else 0
+    dialect = Dialect(
+        found.encoding, found.mark, delimiter, found.skipped + 1 + before, has_header, is_gzipped=is_gzipped
+    )
+    return _sample(dialect, table, rows, options)
+
+
+def _sample(dialect: Dialect, table: Sequence[Sequence[str]], rows: int, options: ReadingOptions) -> Sample:
+    """The first rows of a table, the first of which may be its header."""
     first, width = table[0], len(table[0])
     if width > MOST_COLUMNS:
         raise TooManyColumns(count=width, limit=MOST_COLUMNS)
-    has_header = _is_header(first, known)
-    headers = _headers(first) if has_header else tuple(f"Column {number}" for number in range(1, width + 1))
-    body = table[1:] if has_header else table[:rows]
+    named = first if dialect.has_header else [""] * width
+    headers = _headers(named)
+    body = table[1:] if dialect.has_header else table[:rows]
     if not body:
         raise NoRows(headers=", ".join(headers[:10]))
-    rows_from = skipped + 1 + (_lines_of_first_row(text, delimiter) if has_header else 0)
-    dialect = Dialect(encoding, mark, delimiter, rows_from, has_header)
     padding = ("",) * width
-    return Sample(dialect, headers, tuple((*row, *padding)[:width] for row in body))
-
-
-def _encoding(head: bytes) -> tuple[str, int]:
-    if not head:
-        raise EmptyFile()
-    for magic, found in _MAGIC:
-        if head.startswith(magic):
-            raise NotText(found=found)
-    for bytes_, encoding in _MARKS:
-        if head.startswith(bytes_):
-            return encoding, len(bytes_)
-    # Text in a European language has its NUL bytes at every second place in UTF-16, and hardly any elsewhere.
-    pairs = len(head) // 2
-    if pairs and head[0::2].count(0) > 0.4 * pairs > 10 * head[1::2].count(0):
-        return "utf-16-be", 0
-    if pairs and head[1::2].count(0) > 0.4 * pairs > 10 * head[0::2].count(0):
-        return "utf-16-le", 0
-    try:
-        head.decode("utf-8")
-    except UnicodeDecodeError as error:
-        # The head may end in the middle of a character.
-        if not (error.end == len(head) and error.start >= len(head) - 3 and len(head) == HEAD_BYTES):
-            return ("utf-8" if is_mostly_utf8(head) else "cp1252"), 0
-    return "utf-8", 0
-
-
-def is_mostly_utf8(head: bytes) -> bool:
-    """Whether what is not ASCII is more often good UTF-8 than not: then the rest is damage, not another encoding."""
-    text = head.decode("utf-8", "replace")
-    broken = text.count("\ufffd")
-    return sum(letter > "\x7f" for letter in text) - broken > broken
-
-
-def _text(head: bytes, encoding: str, is_whole: bool) -> str:
-    text = normal_line_ends(head.decode(encoding, "replace"))
-    if len(_CONTROLS.findall(text)) > max(_STRAY_CONTROLS, _MOST_CONTROLS * len(text)):
-        raise NotText(
-            found="most of its first bytes are not characters" if "\0" in text else "it is full of control characters"
-        )
-    if not is_whole and "\n" in text:
-        # The last line may be cut off.
-        text = text[: text.rindex("\n") + 1]
-    return text
-
-
-def normal_line_ends(text: str) -> str:
-    """Every kind of line end as one newline."""
-    return text.replace("\r\n", "\n").replace("\r", "\n")
-
-
-def _rows(text: str, delimiter: str, most: int) -> list[list[str]]:
-    """Rows that are not blank. A quotation mark that is never closed ends the sample.
-
-    Reading the file deals with it.
-    """
-    found: list[list[str]] = []
-    lines = csv.reader(io.StringIO(text.replace("\0", "\ufffd"), newline=""), delimiter=delimiter)
-    with suppress(csv.Error):
-        found.extend(islice((row for row in lines if any(cell.strip() for cell in row)), most))
-    return found or [text.split("\n", 1)[0].split(delimiter)]
-
-
-def _lines_of_first_row(text: str, delimiter: str) -> int:
-    """More than one when a quoted header goes over several lines."""
-    lines = csv.reader(io.StringIO(text.replace("\0", "\ufffd"), newline=""), delimiter=delimiter)
-    try:
-        next(lines)
-    except csv.Error:
-        return 1
-    return lines.line_num
-
-
-def _delimiter(text: str, known: Collection[str]) -> str:
-    """The delimiter whose first row has the most known headers, then whose rows agree most on their number of cells."""
-
-    def score(delimiter: str) -> tuple[int, float, int]:
-        table = _rows(text[:65536], delimiter, 50)
-        width = len(table[0])
-        if width == 1:
-            return (0, 0.0, 0)
-        recognised = sum(is_known(cell, known) for cell in table[0])
-        return (recognised, sum(len(row) == width for row in table) / len(table), width)
-
-    return max(DELIMITERS, key=score)
-
-
-def is_known(header: str, known: Collection[str]) -> bool:
-    """Whether a header is among the squashed ones, with or without the unit in its brackets."""
-    return squash(header) in known or squash(split_unit(header)[0]) in known
+    return Sample(dialect, headers, tuple((*row, *padding)[:width] for row in body), options)
 
 
 def _is_header(first: Sequence[str], known: Collection[str]) -> bool:

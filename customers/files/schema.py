@@ -95,8 +95,33 @@ class NoRows(FileProblem):
 
 class NotText(FileProblem):
     code = "not_text"
-    sentence = "This file is not a CSV file: {found}."
+    sentence = "This file is not a CSV file, nor XLSX, NDJSON or Parquet: {found}."
     remedy = "Save it as CSV (UTF-8) and upload it again."
+
+
+class DamagedFile(FileProblem):
+    code = "damaged_file"
+    sentence = "This file cannot be read to its end: {found}."
+    remedy = "Save it again in the program that it comes from, and upload it once more."
+
+
+class Bomb(FileProblem):
+    code = "unpacks_to_too_much"
+    sentence = "This file unpacks to more than can be taken in: {found}."
+    remedy = "Split it, or save it as CSV, and upload that."
+
+
+class NestedGzip(FileProblem):
+    code = "nested_gzip"
+    sentence = "This file is compressed with gzip more than once."
+    remedy = "Unpack it, and upload what is in it."
+
+
+class BadOption(FileProblem):
+    about = "options"
+    code = "bad_option"
+    sentence = "{value!r} is nothing that {field} can be. Known: {known}."
+    remedy = "Choose one of these, or leave it out: then the file itself decides."
 
 
 class NoHeader(FileProblem):
