@@ -140,7 +140,7 @@ def execute(one: Import, lease: Lease[Import]) -> None:
             rejected.forget()
             table.forget()
             _import_beside(table, rejected, lease)
-    if not one.is_dry_run and (one.created or 0) + (one.updated or 0) >= MANY_ROWS:
+    if not one.is_dry_run and (one.created or 0) >= MANY_ROWS:
         _tell_the_planner(one)
 
 
@@ -185,7 +185,6 @@ def _import_beside(table: _Table, rejected: _RejectedRows, lease: Lease[Import])
             lease.phase("merging", accepted)
             if not one.is_dry_run:
                 lock_writers()
-            staged.tell_the_planner()
             for refused in targets.refusals(one, staged.identifier, table.keys):
                 accepted -= _give_back(table, staged, rejected, refused)
             _end(table, rejected, lease, accepted, _merge(one, table, staged))

@@ -74,11 +74,6 @@ class Staged:
         )
         copy_in(statement, [rows.select(keys).write_csv(include_header=False).encode()])
 
-    def tell_the_planner(self) -> None:
-        """Temporary tables are never analysed by themselves."""
-        with connection.cursor() as cursor:
-            cursor.execute(sql.SQL("ANALYZE {} (external_id)").format(self.identifier))
-
     def remove(self, lines: Sequence[int]) -> None:
         """Take rows out again, by their lines."""
         with connection.cursor() as cursor:
