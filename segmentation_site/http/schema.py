@@ -41,13 +41,18 @@ REFUSALS = {
 }
 
 
-def shape(name: str, properties: Mapping[str, Schema], *, optional: Sequence[str] = ()) -> Schema:
-    """Register an object under a name, its properties required but for the `optional`; returns a reference to it."""
+def shape(
+    name: str, properties: Mapping[str, Schema], *, optional: Sequence[str] = (), more: Schema | bool = False
+) -> Schema:
+    """Register an object under a name, its properties required but for the `optional`; returns a reference to it.
+
+    `more` is what properties beside these are, where there may be any.
+    """
     _SHAPES[name] = {
         "type": "object",
         "properties": dict(properties),
         "required": [key for key in properties if key not in optional],
-        "additionalProperties": False,
+        "additionalProperties": more,
     }
     return {"$ref": f"#/components/schemas/{name}"}
 
@@ -91,9 +96,9 @@ PROBLEM = shape(
         "errors": list_of(shape("Fault", {"pointer": TEXT, "code": TEXT, "detail": TEXT})),
     },
     optional=["errors"],
+    # Such as the id of the run that is under way.
+    more=True,
 )
-# A problem may tell more, such as the id of the run that is under way.
-_SHAPES["Problem"]["additionalProperties"] = True
 
 
 def operation(

@@ -248,6 +248,8 @@ def _of_feature(feature: FeatureProfile) -> dict[str, Any]:
     }
 
 
+# Of a registered attribute.
+ATTRIBUTE_VALUE: Schema = {"type": ["string", "number", "boolean", "null"]}
 FIT = one_of([word.value for word in FitWord])
 MEMBER: Schema = {
     "type": "object",
@@ -261,15 +263,16 @@ MEMBER: Schema = {
     },
     "required": ["external_id", "segment_id", "distance", "fit", "joined_at", "run_id"],
     # And what `fields` asks for.
-    "additionalProperties": {"type": ["string", "number", "null"]},
+    "additionalProperties": ATTRIBUTE_VALUE,
 }
 _TYPES: Mapping[str, Schema] = {"number": NUMBER, "date": {"type": "string", "format": "date"}}
 _VALUES: dict[str, Schema] = {
     column.key: TEXT if column.key == "external_id" else nullable(_TYPES.get(column.kind, TEXT))
     for column in attributes.built_in()
 }
+# Registered attributes come beside these, under their keys.
 _CUSTOMER = _VALUES | {"change_sequence": INTEGER, "created_at": MOMENT, "updated_at": MOMENT}
-CUSTOMER = shape("Customer", _CUSTOMER)
+CUSTOMER = shape("Customer", _CUSTOMER, more=ATTRIBUTE_VALUE)
 SEGMENT_NAME = shape("SegmentName", {"id": TEXT, "name": TEXT})
 PLACE = shape(
     "Place",
@@ -284,7 +287,7 @@ PLACE = shape(
         "runner_up": nullable(SEGMENT_NAME),
     },
 )
-CUSTOMER_IN_SEGMENTS = shape("CustomerInSegments", _CUSTOMER | {"segmentations": list_of(PLACE)})
+CUSTOMER_IN_SEGMENTS = shape("CustomerInSegments", _CUSTOMER | {"segmentations": list_of(PLACE)}, more=ATTRIBUTE_VALUE)
 EXPLANATION = shape(
     "Explanation",
     {
@@ -314,6 +317,15 @@ EXPLANATION = shape(
 
 def _named(segment: Segment | None) -> dict[str, str] | None:
     return {"id": segment.public_id, "name": segment.name} if segment else None
+
+
+def of_membership(segment: Segment) -> dict[str, Any]:
+    """That somebody is in a segment."""
+    return {
+        "segmentation": segment.segmentation.slug,
+        "segment_id": segment.public_id,
+        "name": segment.name,
+    }
 
 
 def of_place(one: Explanation) -> dict[str, Any]:

@@ -4,17 +4,19 @@ import re
 from datetime import datetime
 from typing import Any, cast
 
+from django.http import HttpResponse
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from customers import searching
+from customers import searching, writing
 from segmentation_site.access.scopes import Scope
-from segmentation_site.access.views import ApiView
+from segmentation_site.access.views import ApiView, json_object
 from segmentation_site.http import paging
+from segmentation_site.http.caching import with_etag
 from segmentation_site.http.parameters import Parameter, boolean, moment, text
-from segmentation_site.http.problems import IN_QUERY, InvalidRequest, NotFound
-from segmentation_site.http.schema import INTEGER, MOMENT, operation, page_of
-from segments.api import answers
+from segmentation_site.http.problems import IN_QUERY, Fault, InvalidRequest, NotFound, escaped
+from segmentation_site.http.schema import IF_NONE_MATCH, INTEGER, MOMENT, operation, page_of
+from segments.api import answers, batches
 from segments.browsing.assignments import members_of
 from segments.browsing.explanations import explain_customer
 from segments.models import Segment
@@ -86,17 +88,52 @@ class Customers(ApiView):
 class CustomerOne(ApiView):
     """One customer."""
 
-    required_scope = Scope.CUSTOMERS_READ
+    required_scope = {"GET": Scope.CUSTOMERS_READ, "PUT": Scope.CUSTOMERS_WRITE}
 
     @operation(
         "One customer and its segments",
         answers.CUSTOMER_IN_SEGMENTS,
+        headers=[IF_NONE_MATCH],
         description="In each segmentation in use: the segment, since when, the one before, how firmly it belongs there "
         "and the second nearest. No segment: it came after the run, or what the run looks at was not known.",
     )
-    def get(self, request: Request, external_id: str) -> Response:
+    def get(self, request: Request, external_id: str) -> HttpResponse:
         pk, values = _known(external_id)
-        return Response(values | {"segmentations": [answers.of_place(one) for one in explain_customer(pk, values)]})
+        found = values | {"segmentations": [answers.of_place(one) for one in explain_customer(pk, values)]}
+        return with_etag(request, found)
+
+    @operation(
+        "Add or change one customer",
+        batches.WRITTEN,
+        body={key: value for key, value in batches.GIVEN.items() if key not in ("required", "properties")},
+        refuses=[412],
+        headers=["If-Match"],
+        description="What is not given stays, null clears. The values are checked as the cells of a file are. With "
+        '`If-Match: "<change_sequence>"` only while the customer is as you read it.',
+    )
+    def put(self, request: Request, external_id: str) -> Response:
+        body = json_object(request)
+        if body.get("external_id", external_id) != external_id:
+            raise InvalidRequest.at("/external_id", "mismatch", "The id in the body is not the one in the address.")
+        (written,) = writing.write([{**body, "external_id": external_id}], expected=_expected(request))
+        if written.reasons:
+            raise InvalidRequest(
+                Fault(f"/{escaped(wrong.field)}", wrong.code, wrong.detail) for wrong in written.reasons
+            )
+        return Response(batches.of_written(written))
+
+
+def _expected(request: Request) -> int | None:
+    """The change sequence that `If-Match` asks for."""
+    given = request.headers.get("If-Match")
+    if given is None:
+        return None
+    found = re.fullmatch(r'(?:W/)?"?([0-9]{1,18})"?', given.strip())
+    if found is None:
+        raise InvalidRequest.at(
+            "If-Match", "invalid_header", 'If-Match takes the change_sequence of the customer, such as "123".'
+        )
+    return int(found[1])
 
 
 class CustomerExplanation(ApiView):

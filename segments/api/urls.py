@@ -2,6 +2,7 @@
 
 from django.urls import path
 
+from segments.api.batches import CustomerBatch, CustomerLookup
 from segments.api.customers import CustomerExplanation, CustomerOne, Customers
 from segments.api.members import SegmentationMembers, SegmentMembers
 from segments.api.runs import RunCancel, RunModel, RunOne, RunPublish, Runs
@@ -21,6 +22,8 @@ urlpatterns = [
     path("segments/<str:public_id>", SegmentOne.as_view(), name="api-segment"),
     path("segments/<str:public_id>/members", SegmentMembers.as_view(), name="api-segment-members"),
     path("customers", Customers.as_view(), name="api-customers"),
+    path("customers/batch", CustomerBatch.as_view(), name="api-customers-batch"),
+    path("customers/lookup", CustomerLookup.as_view(), name="api-customers-lookup"),
     # A customer's id may hold anything, also slashes: it is the owner's own.
     path("customers/<path:external_id>/explanation", CustomerExplanation.as_view(), name="api-customer-explanation"),
     path("customers/<path:external_id>", CustomerOne.as_view(), name="api-customer"),

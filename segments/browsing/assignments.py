@@ -32,7 +32,7 @@ def of_customers(ids: Iterable[int]) -> dict[int, list[Segment]]:
         return found
     assigned = Assignment.objects.filter(run_id__in=runs, customer_id__in=ids)
     rows = list(assigned.values_list("run_id", "customer_id", "segment_id"))
-    segments = Segment.objects.in_bulk({segment for _, _, segment in rows})
+    segments = Segment.objects.select_related("segmentation").in_bulk({segment for _, _, segment in rows})
     for _, customer, segment in sorted(rows, key=lambda row: runs[row[0]]):
         found[customer].append(segments[segment])
     return found

@@ -27,6 +27,9 @@ class Caller:
     def patch(self, path: str, body: Any) -> Any:
         return self._client.patch(_address(path), body, content_type="application/json")
 
+    def put(self, path: str, body: Any, **headers: str) -> Any:
+        return self._client.put(_address(path), body, content_type="application/json", headers=_named(headers))
+
     def delete(self, path: str) -> Any:
         return self._client.delete(_address(path))
 
