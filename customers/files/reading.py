@@ -1,62 +1,14 @@
-"""A file as columns of text, piece by piece: nothing is guessed, nothing is lost, and memory stays bounded.
+"""A file of any format as columns of text, piece by piece: nothing is guessed or lost, and memory stays bounded."""
 
-Polars parses a million rows in 0.4 s, but misreads a file whose quotation marks are not well-formed and says nothing
-of lines. So the lines are counted here, each line is matched against the grammar of CSV before Polars sees it, and
-the few that do not fit are read one by one.
-"""
-
-import codecs
-import csv
-import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Iterator
 from typing import BinaryIO, cast
 
-import polars as pl
+from customers.files import delimited, records, sheets, unpacking
+from customers.files.pieces import LINE, BrokenRow, Piece, cell_name
+from customers.files.sampling import XLSX, Dialect
+from customers.files.schema import BLOCK_BYTES
 
-from customers.files import unpacking
-from customers.files.plaintext import is_mostly_utf8
-from customers.files.sampling import Dialect
-from customers.files.schema import BLOCK_BYTES, LineTooLong
-
-LINE = "line"
-# A quoted cell may go over this many lines; beyond that its quotation mark was probably never closed.
-MOST_LINES_OF_A_ROW = 30
-_UNREADABLE = (b"\0", "\ufffd".encode())
-
-
-def cell_name(position: int) -> str:
-    """The name in a piece's frame of the column at this position of the file, from 0."""
-    return f"cell_{position}"
-
-
-@dataclass(frozen=True, slots=True)
-class BrokenRow:
-    """A row that has no cells to check: its line, a code, a sentence, and what could be made of its cells."""
-
-    line: int
-    code: str
-    detail: str
-    cells: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Piece:
-    """Some consecutive rows of a file.
-
-    rows      `line` Int64 (of the file, from 1) and `cell_0` … `cell_<width - 1>` String, null where a cell is empty
-    broken    rows that could not be told apart into cells
-    blank     rows that say nothing at all; they are no rows
-    is_clean  whether every character in it could be read
-    last_line the last line that it took
-    """
-
-    rows: pl.DataFrame
-    broken: tuple[BrokenRow, ...]
-    blank: int
-    is_clean: bool
-    last_line: int
+__all__ = ["LINE", "BrokenRow", "Piece", "cell_name", "count_lines", "count_rows", "read_table"]
 
 
 def count_lines(file: BinaryIO) -> int:
@@ -70,302 +22,25 @@ def count_lines(file: BinaryIO) -> int:
 
 
 def count_rows(file: BinaryIO, dialect: Dialect) -> int | None:
-    """About how many rows a file has, as `count_lines` counts; None when only unpacking all of it would tell."""
-    return None if dialect.is_gzipped else max(0, count_lines(file) - dialect.rows_from + 1)
+    """About how many rows a file has, to tell how far reading is; None when only reading all of it would tell."""
+    if dialect.count is not None:
+        return dialect.count
+    if dialect.is_gzipped or dialect.format == XLSX:
+        return None
+    return max(0, count_lines(file) - dialect.rows_from + 1)
 
 
 def read_table(file: BinaryIO, dialect: Dialect, width: int) -> Iterator[Piece]:
     """The rows below the header, in the order of the file; each of them is in exactly one piece, good or broken.
 
-    Raises LineTooLong, Bomb, DamagedFile.
+    `line` is the line of a text, the number that a sheet shows beside a row, or counts the rows of a Parquet file.
+    Raises LineTooLong, Bomb, TooSlow, DamagedFile.
     """
     if dialect.is_gzipped:
         file = cast(BinaryIO, unpacking.Unpacked(file))
-    grammar = _Grammar(dialect.delimiter, width)
-    line = dialect.rows_from
-    rest = b""
-    for block, is_last in _blocks(file, dialect):
-        text, rest = rest + block, b""
-        if not is_last:
-            cut = text.rfind(b"\n") + 1
-            text, rest = text[:cut], text[cut:]
-            if len(rest) > BLOCK_BYTES:
-                raise LineTooLong(line=line + text.count(b"\n"), limit=BLOCK_BYTES // 2**20)
-        if text:
-            piece, unread = grammar.read(text, line, is_last)
-            rest = unread + rest
-            line = piece.last_line + 1
-            yield piece
-
-
-def _blocks(file: BinaryIO, dialect: Dialect) -> Iterator[tuple[bytes, bool]]:
-    """The rows' text as UTF-8 with plain newlines, in blocks, each with whether it is the last."""
-    file.seek(dialect.mark)
-    decoder = _Decoder(dialect.encoding)
-    to_skip = dialect.rows_from - 1
-    ends_with_return = False
-    while True:
-        raw = file.read(BLOCK_BYTES)
-        is_last = len(raw) < BLOCK_BYTES
-        block = decoder.utf8(raw, is_last)
-        if ends_with_return:
-            block = b"\r" + block
-        ends_with_return = block.endswith(b"\r") and not is_last
-        if ends_with_return:
-            block = block[:-1]
-        block = block.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-        while to_skip and block:
-            newline = block.find(b"\n")
-            block = block[newline + 1 :] if newline >= 0 else b""
-            to_skip -= newline >= 0
-        yield block, is_last
-        if is_last:
-            return
-
-
-class _Decoder:
-    """Makes UTF-8 of a file. What cannot be read becomes U+FFFD, for which checking rejects the row.
-
-    When all before was ASCII, the first block that is not UTF-8 decides that the file is in Windows-1252: the sample
-    could not know.
-    """
-
-    def __init__(self, encoding: str) -> None:
-        self.is_utf8 = encoding == "utf-8"
-        self.is_ascii = self.is_utf8
-        self.cut = b""
-        self.incremental = codecs.getincrementaldecoder(encoding)("replace")
-
-    def utf8(self, raw: bytes, is_last: bool) -> bytes:
-        if not self.is_utf8:
-            return self.incremental.decode(raw, is_last).encode("utf-8", "replace")
-        raw, self.cut = self.cut + raw, b""
-        if self.is_ascii and raw.isascii():
-            return raw
-        if not is_last:
-            # The block may end inside a character, whose first bytes then wait for the rest.
-            whole = _whole_characters(raw)
-            raw, self.cut = raw[:whole], raw[whole:]
-        try:
-            raw.decode("utf-8")
-        except UnicodeDecodeError:
-            if self.is_ascii and not is_mostly_utf8(raw):
-                self.is_utf8 = False
-                self.incremental = codecs.getincrementaldecoder("cp1252")("replace")
-                raw, self.cut = raw + self.cut, b""
-                return self.incremental.decode(raw, is_last).encode()
-            raw = raw.decode("utf-8", "replace").encode()
-        self.is_ascii = False
-        return raw
-
-
-def _whole_characters(raw: bytes) -> int:
-    """Where the last character begins that may be incomplete, else the length."""
-    for back in range(1, min(4, len(raw) + 1)):
-        byte = raw[-back]
-        if byte >= 0b1100_0000:
-            return len(raw) - back
-        if byte < 0b1000_0000:
-            break
-    return len(raw)
-
-
-class _Grammar:
-    """CSV as the delimiter makes it: which lines Polars may read, and how the others are read."""
-
-    def __init__(self, delimiter: str, width: int) -> None:
-        self.delimiter = delimiter
-        self.width = width
-        self.names = [cell_name(position) for position in range(width)]
-        self.schema: dict[str, type[pl.String]] = dict.fromkeys([*self.names, "beyond"], pl.String)
-        mark = re.escape(delimiter)
-        self.quoted = quoted = r'"(?:[^"]|"")*"'
-        # Polars takes every quotation mark for one that opens or closes; a line with others is not for it.
-        self.for_polars = rf'^(?:{quoted}|[^"{mark}]*)(?:{mark}(?:{quoted}|[^"{mark}]*))*$'
-        # As people write it: in an unquoted cell a quotation mark is a character like any other (5" pipe).
-        lenient = rf'(?:"(?:[^"]|"")*+"|[^"{mark}\n][^{mark}\n]*+|)'
-        self.lenient = re.compile(rf"{lenient}(?:{mark}{lenient})*+")
-
-    def read(self, text: bytes, first_line: int, is_last: bool) -> tuple[Piece, bytes]:
-        """A piece, and what of the text belongs to the next one because its last row goes on beyond."""
-        is_clean = not any(mark in text for mark in _UNREADABLE)
-        lines = text.count(b"\n") + (not text.endswith(b"\n"))
-        block = _Block(text, first_line, lines)
-        broken: list[BrokenRow] = []
-        unread = b""
-        has_empty_lines = b"\n\n" in text or text.startswith(b"\n")
-        tangled = b'"' in text and not block.texts.str.contains(self.for_polars).all()
-        rows = None if tangled or has_empty_lines else self._parse(text, quoted=b'"' in text)
-        one_by_one: dict[int, list[str]] = {}
-        if rows is not None and rows.height == lines:
-            rows = rows.with_columns(block.numbers.alias(LINE))
-        else:
-            numbered = pl.DataFrame({LINE: block.numbers, "text": block.texts})
-            if tangled:
-                numbered, one_by_one, unread = self._untangle(block, is_last, broken)
-            rows = self._parse_lines(numbered.filter(pl.col("text") != ""), one_by_one)
-        rows = self._without_wrong_width(rows, block, one_by_one, broken)
-        rows, blank = self._without_blank(rows)
-        return Piece(rows, tuple(broken), blank, is_clean, first_line + lines - 1 - unread.count(b"\n")), unread
-
-    def _parse(self, text: bytes, *, quoted: bool) -> pl.DataFrame | None:
-        """The text as Polars reads it, with one column more than the header has; None when it cannot."""
-        try:
-            return pl.read_csv(
-                text,
-                has_header=False,
-                separator=self.delimiter,
-                quote_char='"' if quoted else None,
-                schema=self.schema,
-                truncate_ragged_lines=True,
-                missing_columns="insert",
-            )
-        except pl.exceptions.PolarsError:
-            return None
-
-    def _parse_lines(self, numbered: pl.DataFrame, one_by_one: dict[int, list[str]]) -> pl.DataFrame:
-        """Lines that are rows each, and rows that were read one by one, together in the order of the file.
-
-        Lines that Polars cannot read after all are read one by one too, and added to those.
-        """
-        text = numbered["text"].str.join("\n").item() if numbered.height else ""
-        parsed = self._parse(text.encode(), quoted=True) if text else None
-        if parsed is None or parsed.height != numbered.height:
-            one_by_one |= dict(zip(numbered[LINE], self._cells(numbered["text"].to_list()), strict=True))
-            parsed = pl.DataFrame(schema={**self.schema, LINE: pl.Int64})
-        else:
-            parsed = parsed.with_columns(numbered[LINE])
-        if not one_by_one:
-            return parsed
-        most = self.width + 1
-        filled = [
-            [*(cell or None for cell in cells[:most]), *[None] * (most - len(cells))] for cells in one_by_one.values()
-        ]
-        read = pl.DataFrame(filled, schema=self.schema, orient="row")
-        read = read.with_columns(pl.Series(LINE, list(one_by_one), dtype=pl.Int64))
-        return pl.concat([parsed, read]).sort(LINE)
-
-    def _cells(self, rows: list[str]) -> list[list[str]]:
-        """The cells of rows that fit the lenient grammar."""
-        try:
-            found = list(csv.reader(rows, delimiter=self.delimiter))
-        except csv.Error:
-            found = []
-        return found if len(found) == len(rows) else [row.split(self.delimiter) for row in rows]
-
-    def _untangle(
-        self, block: "_Block", is_last: bool, broken: list[BrokenRow]
-    ) -> tuple[pl.DataFrame, dict[int, list[str]], bytes]:
-        """The lines that are rows each; the rows that go over several lines or quote in their own way; what is read
-        later.
-
-        A quotation mark that is never closed costs its own line only: reading goes on with the next one.
-        """
-        fits = block.texts.str.contains(self.for_polars)
-        texts = block.texts.to_list()
-        is_row = fits.to_numpy().copy()
-        rows: dict[int, str] = {}
-        next_free = 0
-        unread = b""
-        for index in (~fits).arg_true().to_list():
-            if index < next_free:
-                continue
-            end = self._end_of_row(texts, index)
-            if end is None and not is_last and index + MOST_LINES_OF_A_ROW >= len(texts):
-                unread = "".join(f"{text}\n" for text in texts[index:]).encode()
-                is_row[index:] = False
-                break
-            next_free = (index if end is None else end) + 1
-            is_row[index:next_free] = False
-            if end is None:
-                detail = "A quotation mark is opened in this line and not closed where its cell ends."
-                broken.append(BrokenRow(block.first_line + index, "bad_quotes", detail, (texts[index],)))
-            else:
-                rows[block.first_line + index] = "\n".join(texts[index:next_free])
-        plain = pl.DataFrame({LINE: block.numbers, "text": block.texts}).filter(pl.Series(is_row))
-        return plain, dict(zip(rows, self._cells(list(rows.values())), strict=True)), unread
-
-    def _end_of_row(self, texts: Sequence[str], index: int) -> int | None:
-        """The last line of the row that begins at `index`; None when no end makes it a row."""
-        row = texts[index]
-        if self.lenient.fullmatch(row):
-            return index
-        marks = row.count('"')
-        for end in range(index + 1, min(index + MOST_LINES_OF_A_ROW, len(texts))):
-            row = f"{row}\n{texts[end]}"
-            marks += texts[end].count('"')
-            if marks % 2 == 0 and self.lenient.fullmatch(row):
-                return end
-        return None
-
-    def _without_wrong_width(
-        self, rows: pl.DataFrame, block: "_Block", one_by_one: dict[int, list[str]], broken: list[BrokenRow]
-    ) -> pl.DataFrame:
-        """Rows with as many cells as the header; the others are broken.
-
-        Empty cells beyond the header say nothing. An empty last cell may also be a missing one.
-        """
-        is_suspect = rows["beyond"].is_not_null() | rows[self.names[-1]].is_null()
-        rows = rows.drop("beyond")
-        marks = block.text.count(self.delimiter.encode())
-        if not is_suspect.any() and marks == rows.height * (self.width - 1):
-            return rows
-        lines = rows[LINE].filter(~rows[LINE].is_in(list(one_by_one)))
-        texts = block.texts.gather(lines - block.first_line)
-        is_doubtful = self._widths(texts) != self.width
-        doubtful = self._cells(texts.filter(is_doubtful).to_list())
-        read = dict(zip(lines.filter(is_doubtful), doubtful, strict=True)) | one_by_one
-        wrong = []
-        for line, cells in read.items():
-            is_short = len(cells) < self.width and any(cell.strip() for cell in cells)
-            if is_short or any(cell.strip() for cell in cells[self.width :]):
-                code = "too_few_cells" if is_short else "too_many_cells"
-                detail = f"This row has {len(cells)} cells, the header has {self.width}."
-                broken.append(BrokenRow(line, code, detail, tuple(cells)))
-                wrong.append(line)
-        return rows.filter(~pl.col(LINE).is_in(wrong)) if wrong else rows
-
-    def _widths(self, texts: pl.Series) -> pl.Series:
-        """How many cells lines have that are rows each."""
-        if texts.str.contains('"', literal=True).any():
-            texts = texts.str.replace_all(self.quoted, "")
-        return texts.str.count_matches(self.delimiter, literal=True) + 1
-
-    def _without_blank(self, rows: pl.DataFrame) -> tuple[pl.DataFrame, int]:
-        """Rows in which something is said, and the number of the others."""
-        first, *others = ((pl.col(name).str.strip_chars() == "").fill_null(value=True) for name in self.names)
-        if not rows.select(first.any()).item():
-            return rows, 0
-        said = rows.filter(~pl.all_horizontal(first, *others))
-        return said, rows.height - said.height
-
-
-class _Block:
-    """The lines of some text, with their numbers in the file; split only when somebody asks."""
-
-    def __init__(self, text: bytes, first_line: int, count: int) -> None:
-        self.text = text
-        self.first_line = first_line
-        self.count = count
-
-    @property
-    def numbers(self) -> pl.Series:
-        return pl.int_range(self.first_line, self.first_line + self.count, dtype=pl.Int64, eager=True)
-
-    @cached_property
-    def texts(self) -> pl.Series:
-        """Every line, empty ones too; Polars splits a million in 0.05 s, Python in 0.5 s."""
-        absent = next((mark for mark in "\x01\x02\x03\x04\x05\x06" if mark.encode() not in self.text), None)
-        if absent:
-            lines = pl.read_csv(
-                self.text,
-                has_header=False,
-                separator=absent,
-                quote_char=None,
-                schema={"text": pl.String},
-                empty_string_is_null=False,
-            )["text"]
-            if len(lines) == self.count:
-                return lines
-        split = self.text.decode().split("\n")
-        return pl.Series("text", split[: self.count], dtype=pl.String)
+    match dialect.format:
+        case "xlsx" | "parquet":
+            return sheets.read(file, dialect, width)
+        case "ndjson":
+            return records.read(file, dialect)
+    return delimited.read(file, dialect, width)

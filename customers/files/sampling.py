@@ -1,89 +1,35 @@
 """A first look at a file: its format, how it is written, its header and its first rows, without reading it all."""
 
-import codecs
+import json
 import re
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, fields
-from typing import Any, BinaryIO, Self, cast
+from collections.abc import Collection, Sequence
+from contextlib import closing
+from dataclasses import dataclass, replace
+from typing import Any, BinaryIO, cast
 
-from customers.files import plaintext, unpacking
-from customers.files.cells import DateOrder, Reason, Style, is_blank, read_cell, style_of
+from customers.files import children, objects, plaintext, unpacking
+from customers.files.cells import Reason, Style, is_blank, read_cell, style_of
+from customers.files.options import AS_FOUND, ReadingOptions
 from customers.files.plaintext import DELIMITERS, ENCODINGS, HEAD_BYTES, is_known
 from customers.files.schema import (
     LONGEST_HEADER,
     MOST_COLUMNS,
-    BadOption,
     Column,
     DuplicateHeader,
+    EncryptedWorkbook,
     Kind,
     NoRows,
+    NotText,
+    OldWorkbook,
     TooManyColumns,
 )
 
+__all__ = ["Dialect", "Filled", "ReadingOptions", "Sample", "take_sample"]
+
 SAMPLE_ROWS = 1000
-CSV = "csv"
+CSV, XLSX, NDJSON, PARQUET = "csv", "xlsx", "ndjson", "parquet"
+_WORKBOOK, _COLUMNAR, _COMPOUND = b"PK\x03\x04", b"PAR1", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _LOOKS_LIKE_DATA = re.compile(r"^(?:[+-]?[0-9][0-9.,'’ /:-]*|[^\s@]+@[^\s@]+\.[^\s@]+)$")
-
-
-@dataclass(frozen=True, slots=True)
-class ReadingOptions:
-    """What people say of a file instead of having it found out; None leaves it to the file.
-
-    encoding    one of ENCODINGS                 delimiter   one of DELIMITERS
-    decimal     "." or ","                       date_order  what the first number of 03/04/2024 is
-    sheet       name of the sheet of a workbook  has_header  whether the first row names the columns
-    """
-
-    encoding: str | None = None
-    delimiter: str | None = None
-    decimal: str | None = None
-    date_order: DateOrder | None = None
-    sheet: str | None = None
-    has_header: bool | None = None
-
-    def to_json(self) -> dict[str, Any]:
-        """What is said, and only that."""
-        return {one.name: said for one in fields(self) if (said := getattr(self, one.name)) is not None}
-
-    @classmethod
-    def from_json(cls, said: Mapping[str, Any]) -> Self:
-        """The same from JSON; null, an empty text or nothing at all leaves a field to the file. Raises BadOption."""
-        known = [one.name for one in fields(cls)]
-        for field in said:
-            if field not in known:
-                raise BadOption(field="an option", value=field, known=", ".join(known))
-        return cls(**{field: _option(field, value) for field, value in said.items() if value not in (None, "")})
-
-
-_ORDERS = (DateOrder.DAY_FIRST, DateOrder.MONTH_FIRST)
-_CHOICES: Mapping[str, Mapping[Any, Any]] = {
-    "delimiter": {**{sign: sign for sign in DELIMITERS}, **{name: sign for sign, name in DELIMITERS.items()}},
-    "decimal": {".": ".", ",": ","},
-    "date_order": {str(order): order for order in _ORDERS},
-    "has_header": {True: True, False: False},
-}
-
-
-def _option(field: str, value: Any) -> Any:
-    if field == "sheet":
-        if isinstance(value, str):
-            return value
-        raise BadOption(field=field, value=value, known="the name of a sheet")
-    if field == "encoding":
-        try:
-            name = codecs.lookup(value).name if isinstance(value, str) else ""
-        except (LookupError, ValueError):
-            name = ""
-        name = {"utf-8-sig": "utf-8", "ascii": "utf-8"}.get(name, name)
-        if name in ENCODINGS:
-            return name
-        raise BadOption(field=field, value=value, known=", ".join(ENCODINGS))
-    choices = _CHOICES[field]
-    # 1 equals true, and is none.
-    if isinstance(value, bool) == (field == "has_header") and isinstance(value, (str, bool)) and value in choices:
-        return choices[value]
-    shown = ["tab" if choice == "\t" else str(choice).lower() for choice in dict.fromkeys(choices.values())]
-    raise BadOption(field=field, value=value, known=" or ".join(shown))
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +38,11 @@ class Dialect:
 
     encoding     a codec of Python's; `mark` is the length in bytes of the byte order mark before the text
     rows_from    number of the line, the first being 1, where the rows begin: after the header, if there is one
-    format       what kind of file it is; `is_gzipped` when that is compressed
+    format       CSV, XLSX, NDJSON or PARQUET; `is_gzipped` when that is compressed
+    sheet        the sheet of a workbook that is read, of its `sheets`
+    keys         the keys of NDJSON's objects that are columns
+    decimal      how numbers that the format knows as such become text
+    count        how many rows there are, where the format says so
     """
 
     encoding: str
@@ -102,16 +52,27 @@ class Dialect:
     has_header: bool
     format: str = CSV
     is_gzipped: bool = False
+    sheet: str = ""
+    sheets: tuple[str, ...] = ()
+    keys: tuple[str, ...] = ()
+    decimal: str = "."
+    count: int | None = None
 
     @property
     def facts(self) -> tuple[str, ...]:
         """How the file is written, as people read it."""
-        return (
-            ENCODINGS[self.encoding],
-            f"separated by {DELIMITERS[self.delimiter]}",
-            *(("compressed with gzip",) if self.is_gzipped else ()),
-            *(() if self.has_header else ("no header",)),
-        )
+        match self.format:
+            case "xlsx":
+                others = f" (of {len(self.sheets)})" if len(self.sheets) > 1 else ""
+                found: tuple[str, ...] = ("XLSX", f"sheet “{self.sheet}”{others}")
+            case "ndjson":
+                found = ("NDJSON", ENCODINGS[self.encoding])
+            case "parquet":
+                found = ("Parquet",)
+            case _:
+                found = (ENCODINGS[self.encoding], f"separated by {DELIMITERS[self.delimiter]}")
+        packed = ("compressed with gzip",) if self.is_gzipped else ()
+        return (*found, *packed, *(() if self.has_header else ("no header",)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +95,7 @@ class Sample:
     dialect: Dialect
     headers: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
-    options: ReadingOptions = ReadingOptions()
+    options: ReadingOptions = AS_FOUND
 
     def cells(self, header: str) -> list[str]:
         """The cells below one header. Raises ValueError when there is no such header."""
@@ -166,9 +127,9 @@ def _percent(part: int, whole: int) -> int:
 
 
 def take_sample(
-    file: BinaryIO, known: Collection[str] = (), rows: int = SAMPLE_ROWS, options: ReadingOptions = ReadingOptions()
+    file: BinaryIO, known: Collection[str] = (), rows: int = SAMPLE_ROWS, options: ReadingOptions = AS_FOUND
 ) -> Sample:
-    """Look at the first rows of a file, which is read from its start and at most 1 MB of its text.
+    """Look at the first rows of a file, which is read from its start and of a text at most 1 MB.
 
     `known` are squashed headers; where one stands in the first line, that line is the header.
     Raises a FileProblem.
@@ -178,19 +139,83 @@ def take_sample(
         file = cast(BinaryIO, unpacking.unpacked(file))
     file.seek(0)
     head = file.read(HEAD_BYTES)
-    return _of_text(head, known, rows, options, is_gzipped=is_gzipped)
+    if head.startswith(_COMPOUND):
+        raise EncryptedWorkbook() if _is_encrypted(head, file) else OldWorkbook()
+    if head.startswith(_WORKBOOK):
+        found = _of_workbook(file, known, rows, options)
+    elif head.startswith(_COLUMNAR):
+        found = _of_columns(file, rows, options)
+    else:
+        text = plaintext.read_text(head, options.encoding)
+        found = _of_objects(text, rows, options) if objects.is_line(text.text) else _of_text(text, known, rows, options)
+    return replace(found, dialect=replace(found.dialect, is_gzipped=is_gzipped))
 
 
-def _of_text(head: bytes, known: Collection[str], rows: int, options: ReadingOptions, *, is_gzipped: bool) -> Sample:
-    found = plaintext.read_text(head, options.encoding)
-    delimiter = options.delimiter or found.separator or plaintext.likely_delimiter(found.text, known)
-    table = plaintext.first_rows(found.text, delimiter, rows + 1)
+def _is_encrypted(head: bytes, file: BinaryIO) -> bool:
+    """Whether the container of XLS and of protected workbooks holds one of these; its contents may be listed last."""
+    while block := file.read(HEAD_BYTES):
+        head = head[-2 * HEAD_BYTES :] + block
+    return "EncryptedPackage".encode("utf-16-le") in head
+
+
+def _of_text(text: plaintext.Text, known: Collection[str], rows: int, options: ReadingOptions) -> Sample:
+    delimiter = options.delimiter or text.separator or plaintext.likely_delimiter(text.text, known)
+    table = plaintext.first_rows(text.text, delimiter, rows + 1)
     has_header = _is_header(table[0], known) if options.has_header is None else options.has_header
-    before = plaintext.lines_of_first_row(found.text, delimiter) if has_header else 0
-    dialect = Dialect(
-        found.encoding, found.mark, delimiter, found.skipped + 1 + before, has_header, is_gzipped=is_gzipped
-    )
+    before = plaintext.lines_of_first_row(text.text, delimiter) if has_header else 0
+    dialect = Dialect(text.encoding, text.mark, delimiter, text.skipped + 1 + before, has_header)
     return _sample(dialect, table, rows, options)
+
+
+def _of_workbook(file: BinaryIO, known: Collection[str], rows: int, options: ReadingOptions) -> Sample:
+    found = _first_rows(file, {"format": XLSX, "sheet": options.sheet, "rows": rows + 1}, options)
+    table, lines = found["rows"], found["lines"]
+    width = max(position for row in table for position, cell in enumerate(row, start=1) if cell)
+    has_header = _is_header(table[0], known) if options.has_header is None else options.has_header
+    dialect = Dialect(
+        "utf-8",
+        mark=0,
+        delimiter=",",
+        rows_from=lines[0] + has_header,
+        has_header=has_header,
+        format=XLSX,
+        sheet=found["sheet"],
+        sheets=tuple(found["sheets"]),
+        decimal=options.decimal or ".",
+    )
+    return _sample(dialect, [row[:width] for row in table], rows, options)
+
+
+def _of_columns(file: BinaryIO, rows: int, options: ReadingOptions) -> Sample:
+    found = _first_rows(file, {"format": PARQUET, "rows": rows}, options)
+    decimal, count = options.decimal or ".", found["count"]
+    dialect = Dialect("utf-8", 0, ",", 1, has_header=True, format=PARQUET, decimal=decimal, count=count)
+    return _sample(dialect, [found["headers"], *found["rows"]], rows, options)
+
+
+def _first_rows(file: BinaryIO, job: dict[str, Any], options: ReadingOptions) -> Any:
+    job["decimal"] = options.decimal or "."
+    answers = children.ask(file, job, memory=children.SAMPLE_MEMORY, seconds=children.SAMPLE_SECONDS)
+    with closing(answers):
+        return json.loads(next(answers)[1])
+
+
+def _of_objects(text: plaintext.Text, rows: int, options: ReadingOptions) -> Sample:
+    decimal = options.decimal or "."
+    keys, table = objects.first_rows(text.text, rows, decimal)
+    if not table:
+        raise NotText(found="none of its first lines is an object of JSON")
+    dialect = Dialect(
+        text.encoding,
+        text.mark,
+        delimiter=",",
+        rows_from=text.skipped + 1,
+        has_header=True,
+        format=NDJSON,
+        keys=keys,
+        decimal=decimal,
+    )
+    return _sample(dialect, [keys, *table], rows, options)
 
 
 def _sample(dialect: Dialect, table: Sequence[Sequence[str]], rows: int, options: ReadingOptions) -> Sample:

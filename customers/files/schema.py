@@ -117,6 +117,37 @@ class NestedGzip(FileProblem):
     remedy = "Unpack it, and upload what is in it."
 
 
+class TooSlow(FileProblem):
+    code = "too_slow"
+    sentence = "This file could not be read within {seconds} seconds."
+    remedy = "Split it, or save it as CSV, and upload that."
+
+
+class OldWorkbook(FileProblem):
+    code = "old_workbook"
+    sentence = "This file is a workbook of Excel 2003 or older (XLS)."
+    remedy = "Save it as XLSX or CSV (UTF-8) and upload that."
+
+
+class EncryptedWorkbook(FileProblem):
+    code = "encrypted_workbook"
+    sentence = "This workbook is protected with a password."
+    remedy = "Save it without one, and upload that."
+
+
+class NoSheet(FileProblem):
+    about = "options"
+    code = "no_sheet"
+    sentence = "There is no sheet {sheet!r} in this workbook. Its sheets are: {sheets}."
+    remedy = "Choose one of these."
+
+
+class NestedColumns(FileProblem):
+    code = "nested_columns"
+    sentence = "These columns hold lists or records, not single values: {columns}."
+    remedy = "Leave them out, or give each of their values a column of its own."
+
+
 class BadOption(FileProblem):
     about = "options"
     code = "bad_option"

@@ -1,16 +1,20 @@
 """The same customers in every format that files come in: each is read as the others, or as people say it is."""
 
+import datetime as dt
 import gzip
 import io
+import zipfile
 from typing import Any
+from xml.sax.saxutils import escape
 
+import polars as pl
 import pytest
 
 from customers import attributes
 from customers.files import checking, mapping, reading, sampling
 from customers.files.reading import LINE, cell_name
 from customers.files.sampling import ReadingOptions, Sample
-from customers.files.schema import BadOption, FileProblem
+from customers.files.schema import BadOption, FileProblem, NoSheet
 
 PEOPLE = "customer id,first name,age,joined\n1,Zoë,33,2024-03-31\n2,,54,2023-12-01\n"
 
@@ -112,3 +116,252 @@ def test_a_packed_file_that_cannot_be_is_refused_with_what_to_do(packed: bytes, 
         rows(packed)
     assert refused.value.code == code
     assert refused.value.remedy
+
+
+_XML = '<?xml version="1.0" encoding="UTF-8"?>'
+_MAIN = 'xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"'
+_OFFICE = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+_PACKAGE = 'xmlns="http://schemas.openxmlformats.org/package/2006/relationships"'
+DATE, MOMENT = 1, 2
+
+
+def text(said: str) -> str:
+    """A cell of text as a workbook's XML has it; `{at}` is where the cell is."""
+    return f'<c r="{{at}}" t="inlineStr"><is><t xml:space="preserve">{escape(said)}</t></is></c>'
+
+
+def number(said: object, style: int = 0) -> str:
+    """A cell with a number, which is a date when its style says so."""
+    return f'<c r="{{at}}" s="{style}"><v>{said}</v></c>'
+
+
+def sheet(rows: dict[int, list[str]]) -> str:
+    """Number → cells of each row, from column A on; "" is no cell at all."""
+    return "".join(
+        f'<row r="{line}">'
+        + "".join(cell.replace("{at}", f"{chr(65 + n)}{line}") for n, cell in enumerate(row))
+        + "</row>"
+        for line, row in rows.items()
+    )
+
+
+def workbook(**sheets: str) -> bytes:
+    """A workbook as programs write it, with these sheets: name → rows as XML."""
+    file = io.BytesIO()
+    names = list(enumerate(sheets, start=1))
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        root = f'<Relationship Id="rId1" Type="{_OFFICE}/officeDocument" Target="xl/workbook.xml"/>'
+        archive.writestr("_rels/.rels", f"{_XML}<Relationships {_PACKAGE}>{root}</Relationships>")
+        listed = "".join(f'<sheet name="{name}" sheetId="{n}" r:id="rId{n}"/>' for n, name in names)
+        archive.writestr(
+            "xl/workbook.xml", f'{_XML}<workbook {_MAIN} xmlns:r="{_OFFICE}"><sheets>{listed}</sheets></workbook>'
+        )
+        related = "".join(
+            f'<Relationship Id="rId{n}" Type="{_OFFICE}/worksheet" Target="worksheets/sheet{n}.xml"/>' for n, _ in names
+        )
+        related += f'<Relationship Id="rId0" Type="{_OFFICE}/styles" Target="styles.xml"/>'
+        archive.writestr("xl/_rels/workbook.xml.rels", f"{_XML}<Relationships {_PACKAGE}>{related}</Relationships>")
+        formats = '<cellXfs count="3"><xf numFmtId="0"/><xf numFmtId="14"/><xf numFmtId="22"/></cellXfs>'
+        archive.writestr("xl/styles.xml", f"{_XML}<styleSheet {_MAIN}>{formats}</styleSheet>")
+        for n, name in names:
+            content = f"{_XML}<worksheet {_MAIN}><sheetData>{sheets[name]}</sheetData></worksheet>"
+            archive.writestr(f"xl/worksheets/sheet{n}.xml", content)
+    return file.getvalue()
+
+
+HEADER = [text("customer id"), text("first name"), text("age"), text("joined")]
+PEOPLE_SHEET = sheet(
+    {
+        1: HEADER,
+        2: [number(1), text("Zoë"), number("33"), number(45382, DATE)],
+        3: [number("2.0"), "", number(54), number(45261, DATE)],
+    }
+)
+PEOPLE_LINES = (
+    '{"customer id": 1, "first name": "Zoë", "age": 33.0, "joined": "2024-03-31"}\n'
+    '{"customer id": "2", "first name": null, "age": 54, "joined": "2023-12-01"}\n'
+)
+
+
+def parquet(**columns: Any) -> bytes:
+    file = io.BytesIO()
+    pl.DataFrame(columns).write_parquet(file)
+    return file.getvalue()
+
+
+PEOPLE_PARQUET = parquet(
+    **{
+        "customer id": [1.0, 2.0],
+        "first name": ["Zoë", None],
+        "age": [33, 54],
+        "joined": [dt.date(2024, 3, 31), dt.date(2023, 12, 1)],
+    }
+)
+
+
+@pytest.mark.parametrize("is_packed", [False, True], ids=["plain", "packed"])
+@pytest.mark.parametrize(
+    ("raw", "named"),
+    [
+        (PEOPLE.replace(",", "\t").encode(), "UTF-8"),
+        (workbook(People=PEOPLE_SHEET), "XLSX"),
+        (PEOPLE_LINES.encode(), "NDJSON"),
+        (PEOPLE_LINES.encode("utf-16"), "NDJSON"),
+        (PEOPLE_PARQUET, "Parquet"),
+    ],
+    ids=["tsv", "xlsx", "ndjson", "ndjson-utf-16", "parquet"],
+)
+def test_the_same_customers_are_the_same_in_every_format(raw: bytes, named: str, is_packed: bool) -> None:
+    raw = gzip.compress(raw) if is_packed else raw
+    assert accepted(raw) == accepted(PEOPLE.encode())
+    assert looked_at(raw).dialect.facts[0].startswith(named)
+    assert looked_at(raw).dialect.is_gzipped == is_packed
+
+
+def test_cells_of_a_workbook_are_read_as_people_see_them() -> None:
+    cells = [
+        number(54),
+        number("33.10"),
+        number("0.30000000000000004"),
+        number("1e3"),
+        number(45382, DATE),
+        number("45382.5", MOMENT),
+        '<c r="{at}" t="b"><v>1</v></c>',
+        '<c r="{at}" t="e"><v>#N/A</v></c>',
+        '<c r="{at}" t="str"><f>1&amp;2</f><v>12</v></c>',
+        text(' =1+1 t="e" <b>\nä'),
+    ]
+    raw = workbook(One=sheet({1: [text(f"column {n}") for n in range(len(cells))], 4: cells}))
+    shown = ("54", "33.1", "0.3", "1000", "2024-03-31", "2024-03-31 12:00:00", "true", "#N/A", "12")
+    assert rows(raw) == {4: (*shown, ' =1+1 t="e" <b>\nä')}
+    assert rows(raw, decimal=",")[4][1:3] == ("33,1", "0,3")
+
+
+def test_rows_of_a_sheet_keep_the_numbers_that_people_see_and_its_columns_their_place() -> None:
+    raw = workbook(
+        One='<row r="3"><c r="B3" t="str"><v>id</v></c><c r="C3" t="str"><v>age</v></c></row>'
+        '<row r="5"><c r="B5"><v>7</v></c></row><row r="6"/>'
+        '<row r="9"><c r="A9"><v>1</v></c><c r="B9"><v>8</v></c><c r="C9"><v>9</v></c></row>'
+        '<row r="10"><c r="B10"><v>9</v></c></row>'
+    )
+    assert looked_at(raw).headers == ("Column 1", "id", "age")
+    assert rows(raw) == {5: (None, "7", None), 9: ("1", "8", "9"), 10: (None, "9", None)}
+
+
+def test_a_row_wider_than_any_of_the_first_thousand_is_given_back() -> None:
+    many = {line: [number(line), number(30)] for line in range(2, 1102)}
+    raw = workbook(One=sheet({1: [text("id"), text("age")], **many, 1102: [number(1), number(2), text("lost")]}))
+    sample = looked_at(raw)
+    found = list(reading.read_table(io.BytesIO(raw), sample.dialect, len(sample.headers)))
+    assert [(row.line, row.code, row.cells[2]) for piece in found for row in piece.broken] == [
+        (1102, "too_many_cells", "lost")
+    ]
+    assert sum(piece.rows.height for piece in found) == 1100
+
+
+def test_a_page_can_offer_the_sheets_of_a_workbook_and_people_choose_one() -> None:
+    raw = workbook(Empty="", First=sheet({1: HEADER, 2: [number(1)]}), Second=sheet({1: HEADER, 2: [number(2)]}))
+    sample = looked_at(raw)
+    assert (sample.dialect.sheet, sample.dialect.sheets) == ("First", ("Empty", "First", "Second"))
+    assert "sheet “First” (of 3)" in sample.dialect.facts
+    assert rows(raw, sheet="Second")[2][0] == "2"
+    with pytest.raises(NoSheet, match="Its sheets are: Empty, First, Second"):
+        looked_at(raw, sheet="Third")
+
+
+@pytest.mark.parametrize(
+    ("line", "code"),
+    [
+        ('{"id": 2, "age": [1]}', "nested_value"),
+        ('{"id": 2, "age": {"years": 1}}', "nested_value"),
+        ("[2, 30]", "not_an_object"),
+        ("2", "not_an_object"),
+        ('{"id": 2, "age": }', "bad_json"),
+        ('{"id": 2}}', "bad_json"),
+        ("[" * 100_000, "bad_json"),
+        ('{"id": 2, "id": 3}', "duplicate_key"),
+    ],
+)
+def test_a_line_that_is_no_flat_object_costs_only_itself(line: str, code: str) -> None:
+    raw = f'{{"id": 1, "age": 30}}\n{line}\n\n{{"age": 31}}\n{{}}\n'.encode()
+    sample = looked_at(raw)
+    (found,) = reading.read_table(io.BytesIO(raw), sample.dialect, 2)
+    assert [(row.line, row.code) for row in found.broken] == [(2, code)]
+    assert found.rows[LINE].to_list() == [1, 4]
+
+
+def test_a_key_that_comes_up_late_is_never_lost_silently() -> None:
+    many = "".join(f'{{"id": {n}, "note": null}}\n' for n in range(1001))
+    raw = f'{many}{{"id": 7, "late": ""}}\n{{"id": 8, "late": "x"}}\n'.encode()
+    sample = looked_at(raw)
+    assert sample.headers == ("id", "note")
+    (found,) = reading.read_table(io.BytesIO(raw), sample.dialect, 2)
+    assert found.rows.height == 1002
+    assert [(row.line, row.code, row.cells[2]) for row in found.broken] == [(1003, "unknown_key", "late: x")]
+
+
+def test_numbers_of_ndjson_keep_every_digit_and_letters_all_that_can_be_kept() -> None:
+    raw = b'{"id": 12345678901234567890123, "age": 1.10, "name": "\\u00e9\\ud83d\\ude00 \\ud83d \\u0000"}\n'
+    assert rows(raw) == {1: ("12345678901234567890123", "1.10", "é😀 \ufffd \0")}
+    assert rows(raw, decimal=",")[1][1] == "1,10"
+
+
+def test_columns_of_parquet_come_back_as_the_values_that_they_were() -> None:
+    raw = parquet(
+        id=[2**62, 1, None],
+        number=[0.1, 54.0, float("nan")],
+        large=[1e300, -1e-7, 2.0**60],
+        yes=[True, None, False],
+        moment=pl.Series(["2024-03-31", "2024-03-31 12:05:01.25", None]).str.to_datetime(),
+        day=[dt.date(2024, 3, 31), None, None],
+        raw=[b"a", "é".encode(), None],
+        money=pl.Series(["1.50", "2.00", None]).cast(pl.Decimal(10, 2)),
+        kind=pl.Series(["a", "b", None], dtype=pl.Categorical),
+    )
+    found = rows(raw)
+    assert found[1] == (str(2**62), "0.1", "1e+300", "true", "2024-03-31", "2024-03-31", "a", "1.50", "a")
+    assert found[2] == ("1", "54", "-1e-7", None, "2024-03-31 12:05:01.250", None, "é", "2.00", "b")
+    assert found[3][1] is None
+    assert float(found[3][2] or 0) == 2.0**60
+
+
+@pytest.mark.parametrize(
+    ("raw", "code"),
+    [
+        (parquet(id=[1], tags=[["a", "b"]]), "nested_columns"),
+        (parquet(id=[1], place=[{"city": "x"}]), "nested_columns"),
+        (parquet(id=[b"\xff\xfe"]), "damaged_file"),
+        (parquet(id=[]), "no_rows"),
+        (PEOPLE_PARQUET[:-20], "damaged_file"),
+        (b"PAR1" + bytes(100), "damaged_file"),
+        (workbook(One=""), "empty_file"),
+        (workbook(One=sheet({1: HEADER})), "no_rows"),
+        (workbook(One=PEOPLE_SHEET)[:-30], "not_text"),
+        (b"PK\x03\x04" + bytes(200), "not_text"),
+        (workbook(One="<row><c"), "damaged_file"),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(3000), "old_workbook"),
+        (
+            b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(3000) + "EncryptedPackage".encode("utf-16-le"),
+            "encrypted_workbook",
+        ),
+        (b'[\n{"id": 1}\n]', "not_text"),
+        (b'[{"id": 1}]', "not_text"),
+        (b'{\n"id": 1\n}', "not_text"),
+        (b'{"id": 1\n', "not_text"),
+        (b'{"id": 1, " id": 2}\n', "duplicate_header"),
+    ],
+    ids=range(18),
+)
+def test_what_is_no_table_in_any_format_is_refused_with_what_to_do(raw: bytes, code: str) -> None:
+    with pytest.raises(FileProblem) as refused:
+        rows(raw)
+    assert refused.value.code == code
+    assert refused.value.remedy
+
+
+def test_how_many_rows_there_are_is_told_where_the_file_tells() -> None:
+    counted = {
+        raw: reading.count_rows(io.BytesIO(raw), looked_at(raw).dialect)
+        for raw in (PEOPLE.encode(), PEOPLE_LINES.encode(), PEOPLE_PARQUET, gzip.compress(PEOPLE.encode()))
+    }
+    assert list(counted.values()) == [2, 2, 2, None]

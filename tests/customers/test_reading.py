@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from customers import attributes
-from customers.files import cells, checking, mapping, reading, sampling
+from customers.files import cells, checking, decoding, delimited, mapping, reading, sampling
 from customers.files.cells import DateOrder, Reason, Style
 from customers.files.mapping import MappedColumn
 from customers.files.reading import LINE, Piece, cell_name
@@ -34,7 +34,8 @@ def dialect(delimiter: str = ",") -> Dialect:
 
 def pieces(text: str, block: int, delimiter: str = ",") -> list[Piece]:
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(reading, "BLOCK_BYTES", block)
+        patched.setattr(delimited, "BLOCK_BYTES", block)
+        patched.setattr(decoding, "BLOCK_BYTES", block)
         return list(reading.read_table(io.BytesIO(text.encode()), dialect(delimiter), WIDTH))
 
 

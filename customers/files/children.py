@@ -1,0 +1,88 @@
+"""Formats that are dangerous to open are opened by a child process, which has limits of memory and of time.
+
+A workbook of 514 kB once took 1.5 GB. The child (`customers.files.peeking`) gets the file on its standard input and
+writes frames on its standard output: one byte for the kind, four for the length, then that many bytes. A frame of kind
+END comes last; when it does not come, the child has met its limits.
+"""
+
+import json
+import os
+import shutil
+import signal
+import struct
+import subprocess
+import sys
+import tempfile
+from collections.abc import Generator, Iterator, Mapping
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from customers.files.schema import BLOCK_BYTES, Bomb, DamagedFile, FileProblem, TooSlow
+
+JSON, ARROW, PROBLEM, END = b"J", b"A", b"P", b"."
+HEADER = struct.Struct(">cQ")
+
+SAMPLE_MEMORY = 768 * 1024**2
+ROWS_MEMORY = 3 * 1024**3
+# Longest time between two frames.
+SAMPLE_SECONDS, ROWS_SECONDS = 20, 300
+
+_ROOT = Path(__file__).resolve().parents[2]
+# The child needs nothing of what else a server's environment holds.
+_ENVIRONMENT = ("PATH", "PYTHONPATH", "LD_LIBRARY_PATH", "HOME", "TMPDIR", "TEMP", "SYSTEMROOT", "LANG")
+# Threads would take address space that counts against the limit.
+_FRUGAL = {"POLARS_MAX_THREADS": "1", "MALLOC_ARENA_MAX": "1"}
+
+
+def ask(file: BinaryIO, job: Mapping[str, Any], *, memory: int, seconds: int) -> Generator[tuple[bytes, bytes]]:
+    """The frames, as (kind, content), with which a child answers `job`: see `peeking`.
+
+    Raises Bomb, TooSlow or DamagedFile when it does not come to an end, or the problem that it found.
+    """
+    with tempfile.TemporaryFile() as copy:
+        file.seek(0)
+        shutil.copyfileobj(file, copy, BLOCK_BYTES)
+        copy.seek(0)
+        arguments = {**job, "memory": memory, "seconds": seconds}
+        child = subprocess.Popen(
+            [sys.executable, "-m", "customers.files.peeking", json.dumps(arguments)],
+            stdin=copy,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            cwd=_ROOT,
+            env={**{name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}, **_FRUGAL},
+        )
+        try:
+            yield from _frames(child, memory, seconds)
+        finally:
+            child.kill()
+            child.communicate()
+
+
+def _frames(child: "subprocess.Popen[bytes]", memory: int, seconds: int) -> Iterator[tuple[bytes, bytes]]:
+    assert child.stdout is not None  # noqa: S101  # it was asked for
+    while True:
+        header = child.stdout.read(HEADER.size)
+        kind, length = HEADER.unpack(header) if len(header) == HEADER.size else (b"", 0)
+        content = child.stdout.read(length)
+        if not kind or len(content) < length:
+            raise _why(child.wait(), memory, seconds)
+        if kind == END:
+            return
+        if kind == PROBLEM:
+            raise _told(json.loads(content))
+        yield kind, content
+
+
+def _why(code: int, memory: int, seconds: int) -> FileProblem:
+    """What the end of a child that said nothing means."""
+    if code == -signal.SIGALRM:
+        return TooSlow(seconds=seconds)
+    if code < 0:
+        return Bomb(found=f"reading it took more than {memory // 1024**2} MB of memory")
+    return DamagedFile(found="its reader gave up")
+
+
+def _told(problem: Mapping[str, Any]) -> FileProblem:
+    kind = next((kind for kind in FileProblem.__subclasses__() if kind.code == problem["code"]), DamagedFile)
+    return kind(**problem["facts"])

@@ -1,0 +1,72 @@
+"""What people say of a file instead of having it found out."""
+
+import codecs
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any, Self
+
+from customers.files.cells import DateOrder
+from customers.files.plaintext import DELIMITERS, ENCODINGS
+from customers.files.schema import BadOption
+
+
+@dataclass(frozen=True, slots=True)
+class ReadingOptions:
+    """What people say of a file instead of having it found out; None leaves it to the file.
+
+    encoding    one of ENCODINGS                 delimiter   one of DELIMITERS
+    decimal     "." or ","                       date_order  what the first number of 03/04/2024 is
+    sheet       name of the sheet of a workbook  has_header  whether the first row names the columns
+    """
+
+    encoding: str | None = None
+    delimiter: str | None = None
+    decimal: str | None = None
+    date_order: DateOrder | None = None
+    sheet: str | None = None
+    has_header: bool | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """What is said, and only that."""
+        return {one.name: said for one in fields(self) if (said := getattr(self, one.name)) is not None}
+
+    @classmethod
+    def from_json(cls, said: Mapping[str, Any]) -> Self:
+        """The same from JSON; null, an empty text or nothing at all leaves a field to the file. Raises BadOption."""
+        known = [one.name for one in fields(cls)]
+        for field in said:
+            if field not in known:
+                raise BadOption(field="an option", value=field, known=", ".join(known))
+        return cls(**{field: _option(field, value) for field, value in said.items() if value not in (None, "")})
+
+
+AS_FOUND = ReadingOptions()
+_ORDERS = (DateOrder.DAY_FIRST, DateOrder.MONTH_FIRST)
+_CHOICES: Mapping[str, Mapping[Any, Any]] = {
+    "delimiter": {**{sign: sign for sign in DELIMITERS}, **{name: sign for sign, name in DELIMITERS.items()}},
+    "decimal": {".": ".", ",": ","},
+    "date_order": {str(order): order for order in _ORDERS},
+    "has_header": {True: True, False: False},
+}
+
+
+def _option(field: str, value: Any) -> Any:
+    if field == "sheet":
+        if isinstance(value, str):
+            return value
+        raise BadOption(field=field, value=value, known="the name of a sheet")
+    if field == "encoding":
+        try:
+            name = codecs.lookup(value).name if isinstance(value, str) else ""
+        except (LookupError, ValueError):
+            name = ""
+        name = {"utf-8-sig": "utf-8", "ascii": "utf-8"}.get(name, name)
+        if name in ENCODINGS:
+            return name
+        raise BadOption(field=field, value=value, known=", ".join(ENCODINGS))
+    choices = _CHOICES[field]
+    # 1 equals true, and is none.
+    if isinstance(value, bool) == (field == "has_header") and isinstance(value, (str, bool)) and value in choices:
+        return choices[value]
+    shown = ["tab" if choice == "\t" else str(choice).lower() for choice in dict.fromkeys(choices.values())]
+    raise BadOption(field=field, value=value, known=" or ".join(shown))

@@ -1,0 +1,83 @@
+"""The child process that opens workbooks and Parquet files; `children` starts it and says what it writes.
+
+The job is its only argument, as JSON:
+
+format   "xlsx" or "parquet"                      memory, seconds   limits of the child itself
+rows     how many of the first rows, null for all  sheet            of a workbook, null for the first with rows
+first    line where the rows begin                width            how many columns the rows have
+decimal  how numbers are written as text
+
+The answer to a job with `rows` is one frame with the first rows.
+"""
+
+import ctypes
+import json
+import os
+import signal
+import sys
+from collections.abc import Iterator, Mapping
+from typing import Any, BinaryIO
+
+from customers.files.children import END, HEADER, JSON, PROBLEM
+from customers.files.schema import Bomb, DamagedFile, FileProblem
+
+
+def main() -> None:
+    """Answer the job in the only argument."""
+    job = json.loads(sys.argv[1])
+    _limit(job["memory"])
+    try:
+        for kind, content in _answers(job, sys.stdin.buffer):
+            _send(kind, content, job["seconds"])
+        _send(END, b"", 0)
+    except FileProblem as problem:
+        _refuse(problem)
+    except MemoryError:
+        _refuse(Bomb(found=f"reading it took more than {job['memory'] // 1024**2} MB of memory"))
+    except BrokenPipeError:
+        os._exit(0)
+    except BaseException as error:  # what a reader of another language throws is no Exception, either
+        _refuse(DamagedFile(found=" ".join(str(error).split())[:200] or type(error).__name__))
+
+
+def _answers(job: Mapping[str, Any], file: BinaryIO) -> Iterator[tuple[bytes, bytes]]:
+    signal.alarm(job["seconds"])
+    if job["format"] == "xlsx":
+        from customers.files import workbooks as reader
+    else:
+        from customers.files import columnar as reader  # type: ignore[no-redef]
+    if job["rows"] is None:
+        yield from reader.rows(file, job)
+    else:
+        yield JSON, json.dumps(reader.first_rows(file, job)).encode()
+
+
+def _send(kind: bytes, content: bytes, seconds: int) -> None:
+    """Write one frame; the clock stands still while whoever reads it takes its time."""
+    signal.alarm(0)
+    sys.stdout.buffer.write(HEADER.pack(kind, len(content)))
+    sys.stdout.buffer.write(content)
+    sys.stdout.buffer.flush()
+    signal.alarm(seconds)
+
+
+def _refuse(problem: FileProblem) -> None:
+    said = {"code": problem.code, "facts": {name: str(fact) for name, fact in problem.facts.items()}}
+    _send(PROBLEM, json.dumps(said).encode(), 0)
+    # Without the clean-up that may fail once more.
+    os._exit(0)
+
+
+def _limit(memory: int) -> None:
+    """No more memory than this, and no longer a life than the parent's; where the system can."""
+    if sys.platform == "linux":
+        import resource
+
+        for what, most in ((resource.RLIMIT_DATA, memory), (resource.RLIMIT_CORE, 0)):
+            resource.setrlimit(what, (most, most))
+        set_parent_death_signal = 1
+        ctypes.CDLL(None).prctl(set_parent_death_signal, signal.SIGKILL)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,48 @@
+"""What reading makes of a file, whatever its format: pieces of rows as text."""
+
+from dataclasses import dataclass
+
+import polars as pl
+
+LINE = "line"
+
+
+def cell_name(position: int) -> str:
+    """The name in a piece's frame of the column at this position of the file, from 0."""
+    return f"cell_{position}"
+
+
+@dataclass(frozen=True, slots=True)
+class BrokenRow:
+    """A row that has no cells to check: its line, a code, a sentence, and what could be made of its cells."""
+
+    line: int
+    code: str
+    detail: str
+    cells: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Some consecutive rows of a file.
+
+    rows      `line` Int64 (of the file, from 1) and `cell_0` … `cell_<width - 1>` String, null where a cell is empty
+    broken    rows that could not be told apart into cells
+    blank     rows that say nothing at all; they are no rows
+    is_clean  whether every character in it could be read
+    last_line the last line that it took
+    """
+
+    rows: pl.DataFrame
+    broken: tuple[BrokenRow, ...]
+    blank: int
+    is_clean: bool
+    last_line: int
+
+
+_UNREADABLE = (b"\0", "\ufffd".encode())
+
+
+def is_clean(text: bytes) -> bool:
+    """Whether every character of some UTF-8 could be read."""
+    return not any(mark in text for mark in _UNREADABLE)

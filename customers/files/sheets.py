@@ -1,0 +1,54 @@
+"""Workbooks and Parquet files as pieces of rows; a child process opens them, see `children`."""
+
+from collections.abc import Iterator
+from typing import BinaryIO
+
+import orjson
+import polars as pl
+
+from customers.files import children
+from customers.files.pieces import LINE, BrokenRow, Piece, cell_name, is_clean
+from customers.files.sampling import Dialect
+
+
+def read(file: BinaryIO, dialect: Dialect, width: int) -> Iterator[Piece]:
+    """The rows below the header. Raises Bomb, TooSlow, DamagedFile, NoSheet."""
+    job = {
+        "format": dialect.format,
+        "rows": None,
+        "sheet": dialect.sheet,
+        "first": dialect.rows_from,
+        "width": width,
+        "decimal": dialect.decimal,
+    }
+    answers = children.ask(file, job, memory=children.ROWS_MEMORY, seconds=children.ROWS_SECONDS)
+    for kind, content in answers:
+        yield _of_arrow(content, width) if kind == children.ARROW else _of_json(content, width)
+
+
+def _of_arrow(content: bytes, width: int) -> Piece:
+    rows = pl.read_ipc_stream(content)
+    last = int(rows[LINE][-1])
+    return _without_blank(rows, width, (), 0, is_clean=is_clean(content), last=last)
+
+
+def _of_json(content: bytes, width: int) -> Piece:
+    found = orjson.loads(content)
+    schema = {LINE: pl.Int64, **{cell_name(position): pl.String for position in range(width)}}
+    rows = pl.DataFrame([found["lines"], *found["columns"]], schema=schema, orient="col")
+    detail = "This row has {} cells, the header has {}."
+    broken = tuple(
+        BrokenRow(line, "too_many_cells", detail.format(len(cells), width), tuple(cells))
+        for line, cells in found["broken"]
+    )
+    clean = is_clean(content) and b"\\u" not in content
+    return _without_blank(rows, width, broken, found["blank"], is_clean=clean, last=found["last"])
+
+
+def _without_blank(
+    rows: pl.DataFrame, width: int, broken: tuple[BrokenRow, ...], blank: int, *, is_clean: bool, last: int
+) -> Piece:
+    """The piece without rows of blanks alone."""
+    cells = [cell_name(position) for position in range(width)]
+    said = rows.filter(~pl.all_horizontal(pl.col(cells).str.strip_chars().fill_null("") == ""))
+    return Piece(said, broken, blank + rows.height - said.height, is_clean, last)

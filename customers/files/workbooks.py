@@ -1,0 +1,237 @@
+"""XLSX workbooks, in the child process: what they unpack to is counted, then calamine reads them.
+
+Calamine gives nothing for a cell with an error, such as #N/A; so such cells are made text in the workbook's XML first.
+"""
+
+import copy
+import datetime as dt
+import io
+import re
+import tempfile
+import zipfile
+from collections.abc import Iterator, Mapping
+from typing import IO, Any, BinaryIO, cast
+
+import orjson
+from python_calamine import CalamineSheet, CalamineWorkbook, PasswordError, SheetTypeEnum, SheetVisibleEnum
+
+from customers.files.children import JSON
+from customers.files.schema import Bomb, EmptyFile, EncryptedWorkbook, NoSheet, NotText
+
+MOST_ENTRIES = 100
+MOST_UNPACKED = 1024**3
+# Sheets pack at 1:10 to 1:40.
+MOST_RATIO = 250
+FREE_BYTES = 100 * 1024**2
+MOST_CELLS = 50_000_000
+PIECE_ROWS = 20_000
+_BLOCK = 1024**2
+# The longest beginning of a sheet that a sample looks at.
+_LONGEST_BEGINNING = 32 * 1024**2
+
+_END_OF_ROW = re.compile(rb"</((?:\w+:)?)row>")
+_IS_SHEET = re.compile(rb"<(?:\w+:)?worksheet\b")
+_ERROR = re.compile(rb"""(<(?:\w+:)?c\s[^<>]*?\bt=)(["'])e\2""")
+
+
+def first_rows(file: BinaryIO, job: Mapping[str, Any]) -> dict[str, Any]:
+    """`sheets` (their names), `sheet` (the one that was read), `rows` (text) and `lines` (their numbers)."""
+    with zipfile_of(file) as archive:
+        beginning = io.BytesIO()
+        _rewrite(archive, beginning, rows=job["rows"] + 1000)
+    workbook = _opened(beginning)
+    names = _names(workbook)
+    for name in [_chosen(names, job["sheet"])] if job["sheet"] else names:
+        said = [
+            (line, [_text(cell, job["decimal"]) or "" for cell in row])
+            for line, row in _numbered(workbook.get_sheet_by_name(name))
+            if any(cell != "" for cell in row)
+        ][: job["rows"]]
+        if said:
+            lines, rows = zip(*said, strict=True)
+            return {"sheets": names, "sheet": name, "lines": lines, "rows": rows}
+    raise EmptyFile()
+
+
+def rows(file: BinaryIO, job: Mapping[str, Any]) -> Iterator[tuple[bytes, bytes]]:
+    """Pieces of a sheet: `lines`, `columns` (text by column), `broken` (line and cells of rows that are too wide),
+    `blank` (a number of rows) and `last` (the last line).
+    """
+    with tempfile.TemporaryFile() as rewritten:
+        with zipfile_of(file) as archive:
+            if _has_errors(archive):
+                _rewrite(archive, rewritten, rows=None)
+                file = cast(BinaryIO, rewritten)
+        workbook = _opened(file)
+        sheet = workbook.get_sheet_by_name(_chosen(_names(workbook), job["sheet"]))
+    if sheet.total_height * sheet.total_width > MOST_CELLS:
+        raise Bomb(found=f"its sheet has more than {MOST_CELLS:,} cells")
+    width, decimal = job["width"], job["decimal"]
+    waiting: list[list[Any]] = []
+    lines: list[int] = []
+    broken: list[tuple[int, list[str]]] = []
+    blank = last = 0
+
+    def piece() -> tuple[bytes, bytes]:
+        columns = [[_text(cell, decimal) for cell in column] for column in zip(*waiting, strict=True)]
+        found = {"lines": lines, "columns": columns or [[]] * width, "broken": broken, "blank": blank, "last": last}
+        return JSON, orjson.dumps(found)
+
+    for last, row in _numbered(sheet):
+        if last < job["first"]:
+            continue
+        if all(cell == "" for cell in row):
+            blank += 1
+        elif any(cell != "" for cell in row[width:]):
+            broken.append((last, [_text(cell, decimal) or "" for cell in row]))
+        else:
+            lines.append(last)
+            waiting.append([*row, *[""] * (width - len(row))][:width] if len(row) != width else row)
+        if len(lines) + len(broken) >= PIECE_ROWS:
+            yield piece()
+            waiting, lines, broken, blank = [], [], [], 0
+    if lines or broken or blank:
+        yield piece()
+
+
+def zipfile_of(file: BinaryIO) -> zipfile.ZipFile:
+    """The archive that a workbook is. Raises Bomb by what its directory says, NotText, EncryptedWorkbook."""
+    try:
+        archive = zipfile.ZipFile(file)
+    except zipfile.BadZipFile as error:
+        raise NotText(found="it begins like an XLSX workbook, and is cut off or changed") from error
+    entries = archive.infolist()
+    if not any(entry.filename.casefold().startswith("xl/") for entry in entries):
+        raise NotText(found="it is a ZIP archive, and no workbook")
+    if any(entry.filename.casefold().endswith("workbook.bin") for entry in entries):
+        raise NotText(found="it is a binary workbook (XLSB)")
+    if any(entry.flag_bits & 1 for entry in entries):
+        raise EncryptedWorkbook()
+    if len(entries) > MOST_ENTRIES:
+        raise Bomb(found=f"the workbook consists of {len(entries)} parts, at most {MOST_ENTRIES} can be")
+    unpacked = sum(entry.file_size for entry in entries)
+    packed = sum(entry.compress_size for entry in entries)
+    if unpacked > MOST_UNPACKED or (unpacked > FREE_BYTES and unpacked > MOST_RATIO * packed):
+        raise Bomb(found=f"the workbook unpacks to {unpacked:,} bytes")
+    return archive
+
+
+def _blocks(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> Iterator[bytes]:
+    """What an entry really unpacks to. Raises Bomb as soon as that is more than the directory says."""
+    unbounded = copy.copy(entry)
+    unbounded.file_size = MOST_UNPACKED + 1
+    unpacked = 0
+    with archive.open(unbounded) as member:
+        while block := member.read(_BLOCK):
+            unpacked += len(block)
+            if unpacked > entry.file_size:
+                raise Bomb(found=f"{entry.filename} unpacks to more than it says")
+            yield block
+
+
+def _has_errors(archive: zipfile.ZipFile) -> bool:
+    """Whether a cell of any sheet may hold an error; unpacks everything once, and so counts it."""
+    found = False
+    for entry in archive.infolist():
+        end = b""
+        for block in _blocks(archive, entry):
+            found = found or b't="e"' in block or b"t='e'" in block or b't="e"' in end + block[:5]
+            end = block[-5:]
+    return found
+
+
+def _rewrite(archive: zipfile.ZipFile, target: IO[bytes], rows: int | None) -> None:
+    """The workbook with errors as text, and with the first `rows` of each sheet only."""
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as rewritten:
+        for entry in archive.infolist():
+            if not entry.filename.casefold().endswith((".xml", ".rels")):
+                continue
+            with rewritten.open(zipfile.ZipInfo(entry.filename), "w", force_zip64=True) as member:
+                blocks = _blocks(archive, entry)
+                beginning = next(blocks, b"")
+                if not _IS_SHEET.search(beginning[:4096]):
+                    member.write(beginning)
+                    for block in blocks:
+                        member.write(block)
+                    continue
+                if rows is not None:
+                    member.write(_ERROR.sub(rb'\1"str"', _beginning(beginning, blocks, rows)))
+                    continue
+                left = beginning
+                for block in blocks:
+                    cut = left.rfind(b">") + 1
+                    member.write(_ERROR.sub(rb'\1"str"', left[:cut]))
+                    left = left[cut:] + block
+                member.write(_ERROR.sub(rb'\1"str"', left))
+
+
+def _beginning(beginning: bytes, blocks: Iterator[bytes], rows: int) -> bytes:
+    """A sheet up to the end of a row, as a whole sheet again."""
+    while True:
+        ends = [*_END_OF_ROW.finditer(beginning)]
+        if len(ends) <= rows and len(beginning) < _LONGEST_BEGINNING:
+            block = next(blocks, b"")
+            if not block:
+                return beginning
+            beginning += block
+            continue
+        if not ends:
+            raise Bomb(found=f"its first row is longer than {_LONGEST_BEGINNING // 1024**2} MB")
+        last, prefix = ends[: rows + 1][-1], ends[0][1]
+        return b"%s</%ssheetData></%sworksheet>" % (beginning[: last.end()], prefix, prefix)
+
+
+def _opened(file: IO[bytes]) -> CalamineWorkbook:
+    file.seek(0)
+    try:
+        return CalamineWorkbook.from_filelike(file)
+    except PasswordError as error:
+        raise EncryptedWorkbook() from error
+
+
+def _names(workbook: CalamineWorkbook) -> list[str]:
+    """The sheets with cells that people can see, in their order."""
+    names = [
+        sheet.name
+        for sheet in workbook.sheets_metadata
+        if sheet.typ == SheetTypeEnum.WorkSheet and sheet.visible == SheetVisibleEnum.Visible
+    ]
+    if not names:
+        raise EmptyFile()
+    return names
+
+
+def _chosen(names: list[str], name: str) -> str:
+    if name not in names:
+        raise NoSheet(sheet=name, sheets=", ".join(names))
+    return name
+
+
+def _numbered(sheet: CalamineSheet) -> Iterator[tuple[int, list[Any]]]:
+    """The rows of a sheet from column A on, with their numbers."""
+    if sheet.start is None:
+        return
+    left = [""] * sheet.start[1]
+    for line, row in enumerate(sheet.iter_rows(), start=1):
+        yield line, [*left, *row] if left else row
+
+
+def _number(number: float, decimal: str) -> str:
+    """As people see it: whole numbers without a point, others with the 15 digits that spreadsheets show."""
+    if number.is_integer() and abs(number) < 1e21:
+        return str(int(number))
+    text = f"{number:.15g}"
+    return text if decimal == "." else text.replace(".", decimal)
+
+
+def _text(cell: Any, decimal: str) -> str | None:
+    """A cell as text; None when it is empty."""
+    if isinstance(cell, str):
+        return cell or None
+    if isinstance(cell, float):
+        return _number(cell, decimal)
+    if isinstance(cell, bool):
+        return "true" if cell else "false"
+    if isinstance(cell, dt.datetime):
+        return cell.date().isoformat() if cell.time() == dt.time.min else cell.isoformat(sep=" ")
+    return str(cell)
