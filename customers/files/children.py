@@ -22,7 +22,7 @@ from customers.files.schema import BLOCK_BYTES, Bomb, DamagedFile, FileProblem, 
 JSON, ARROW, PROBLEM, END = b"J", b"A", b"P", b"."
 HEADER = struct.Struct(">cQ")
 
-SAMPLE_MEMORY = 768 * 1024**2
+SAMPLE_MEMORY = 512 * 1024**2
 ROWS_MEMORY = 3 * 1024**3
 # Longest time between two frames.
 SAMPLE_SECONDS, ROWS_SECONDS = 20, 300

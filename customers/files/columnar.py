@@ -11,7 +11,9 @@ from customers.files.pieces import LINE, cell_name
 from customers.files.schema import MOST_COLUMNS, Bomb, NestedColumns, TooManyColumns
 
 MOST_CELLS = 1_000_000_000
+MOST_BYTES = 4 * 1024**3
 PIECE_ROWS = 50_000
+PIECE_BYTES = 16 * 1024**2
 # Whole numbers up to here are exact in a float.
 _EXACT = 2**53
 
@@ -28,13 +30,20 @@ def rows(file: BinaryIO, job: Mapping[str, Any]) -> Iterator[tuple[bytes, bytes]
     """Pieces as Arrow's stream format: `line` and `cell_0` … as text."""
     frame, _ = _opened(file)
     text = _as_text(frame, job["decimal"])
-    line = 1
+    line, total = 1, 0
     for piece in text.collect_batches(chunk_size=PIECE_ROWS, maintain_order=True):
         lines = pl.int_range(line, line + piece.height, dtype=pl.Int64, eager=True)
         line += piece.height
-        answer = io.BytesIO()
-        piece.with_columns(lines.alias(LINE)).write_ipc_stream(answer)
-        yield ARROW, answer.getvalue()
+        size = int(piece.select(pl.sum_horizontal(pl.all().str.len_bytes().sum())).item() or 0)
+        total += size
+        if total > MOST_BYTES:
+            raise Bomb(found=f"its text takes more than {MOST_BYTES // 1024**3} GB")
+        # The same long text may stand in many rows of a small file.
+        height = max(1, piece.height * PIECE_BYTES // max(size, PIECE_BYTES))
+        for part in piece.with_columns(lines.alias(LINE)).iter_slices(height):
+            answer = io.BytesIO()
+            part.write_ipc_stream(answer)
+            yield ARROW, answer.getvalue()
 
 
 def _opened(file: BinaryIO) -> tuple[pl.LazyFrame, int]:

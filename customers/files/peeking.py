@@ -15,11 +15,15 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, BinaryIO
 
 from customers.files.children import END, HEADER, JSON, PROBLEM
+from customers.files.plaintext import HEAD_BYTES
 from customers.files.schema import Bomb, DamagedFile, FileProblem
+
+# Whoever reads the answers gets no more than this at once.
+MOST_AT_ONCE = 96 * 1024**2
 
 
 def main() -> None:
@@ -32,12 +36,17 @@ def main() -> None:
         _send(END, b"", 0)
     except FileProblem as problem:
         _refuse(problem)
-    except MemoryError:
-        _refuse(Bomb(found=f"reading it took more than {job['memory'] // 1024**2} MB of memory"))
     except BrokenPipeError:
         os._exit(0)
     except BaseException as error:  # what a reader of another language throws is no Exception, either
-        _refuse(DamagedFile(found=" ".join(str(error).split())[:200] or type(error).__name__))
+        if _is_out_of_memory(error):
+            _refuse(Bomb(found=f"reading it took more than {job['memory'] // 1024**2} MB of memory"))
+        _refuse(DamagedFile(found=" ".join(str(error).split()).rstrip(".")[:200] or type(error).__name__))
+
+
+def _is_out_of_memory(error: BaseException | None) -> bool:
+    """Whether it was that, or cleaning up after that."""
+    return error is not None and (isinstance(error, MemoryError) or _is_out_of_memory(error.__context__))
 
 
 def _answers(job: Mapping[str, Any], file: BinaryIO) -> Iterator[tuple[bytes, bytes]]:
@@ -49,12 +58,25 @@ def _answers(job: Mapping[str, Any], file: BinaryIO) -> Iterator[tuple[bytes, by
     if job["rows"] is None:
         yield from reader.rows(file, job)
     else:
-        yield JSON, json.dumps(reader.first_rows(file, job)).encode()
+        found = reader.first_rows(file, job)
+        yield JSON, json.dumps({**found, "rows": _few(found["rows"])}).encode()
+
+
+def _few(rows: Sequence[Sequence[str]]) -> Sequence[Sequence[str]]:
+    """As many of the first rows as a sample takes of a text, but two: the first may be a header."""
+    taken = 0
+    for count, row in enumerate(rows):
+        taken += sum(map(len, row))
+        if taken > HEAD_BYTES and count >= 2:
+            return rows[:count]
+    return rows
 
 
 def _send(kind: bytes, content: bytes, seconds: int) -> None:
     """Write one frame; the clock stands still while whoever reads it takes its time."""
     signal.alarm(0)
+    if len(content) > MOST_AT_ONCE:
+        raise Bomb(found=f"a few thousand of its rows take {len(content) // 1024**2} MB")
     sys.stdout.buffer.write(HEADER.pack(kind, len(content)))
     sys.stdout.buffer.write(content)
     sys.stdout.buffer.flush()

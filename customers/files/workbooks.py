@@ -24,7 +24,7 @@ MOST_UNPACKED = 1024**3
 MOST_RATIO = 250
 FREE_BYTES = 100 * 1024**2
 MOST_CELLS = 50_000_000
-PIECE_ROWS = 20_000
+PIECE_ROWS = 5000
 _BLOCK = 1024**2
 # The longest beginning of a sheet that a sample looks at.
 _LONGEST_BEGINNING = 32 * 1024**2
@@ -96,6 +96,11 @@ def rows(file: BinaryIO, job: Mapping[str, Any]) -> Iterator[tuple[bytes, bytes]
 
 def zipfile_of(file: BinaryIO) -> zipfile.ZipFile:
     """The archive that a workbook is. Raises Bomb by what its directory says, NotText, EncryptedWorkbook."""
+    # Before the directory is read, which may be as large as the file.
+    file.seek(0)
+    listed = sum(block.count(b"PK\x01\x02") for block in iter(lambda: file.read(_BLOCK), b""))
+    if listed > 2 * MOST_ENTRIES:
+        raise Bomb(found=f"the workbook consists of {listed} parts, at most {MOST_ENTRIES} can be")
     try:
         archive = zipfile.ZipFile(file)
     except zipfile.BadZipFile as error:
