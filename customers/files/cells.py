@@ -35,6 +35,9 @@ FALSE = frozenset({"false", "f", "no", "n", "0", "off", "nein", "non"})
 # Characters that neither a database nor a reader can do anything with: NUL, and what took the place of broken bytes.
 UNREADABLE = r"[\x00\x{fffd}]"
 
+# How a text begins that was written so that no spreadsheet takes it for a formula; the apostrophe is not part of it.
+GUARDED = tuple(f"'{sign}" for sign in "=+-@\t\r")
+
 SHOWN = 60
 
 
@@ -77,6 +80,7 @@ SENTENCES = {
     "above_maximum": "“{}” is above {maximum}.",
     "not_a_date": "“{}” is not a date; write it as year-month-day, such as 2024-03-31.",
     "ambiguous_date": "“{}” can be read in two ways; write it as year-month-day, such as 2024-03-31.",
+    "in_the_future": "“{}” is in the future.",
     "not_an_email": "“{}” is not an e-mail address.",
     "not_a_category": "“{}” is none of: {categories}.",
     "not_a_boolean": "“{}” is neither yes nor no.",
@@ -137,6 +141,8 @@ def read_cell(
 ) -> str | float | bool | dt.date | Reason | None:
     """The value that a cell stands for, None when it says nothing, or the reason why it cannot be saved."""
     text = cell.strip()
+    if column.kind in (Kind.TEXT, Kind.EMAIL) and text.startswith(GUARDED):
+        text = text[1:].strip()
     found = _read(column, text, style, factor)
     return Reason(found.code, found.detail.replace("{}", shown(text))) if isinstance(found, Reason) else found
 
@@ -201,7 +207,14 @@ def _date(column: Column, text: str, style: Style) -> dt.date | Reason:
         date = dt.date(year, month, day)
     except ValueError:
         return _wrong(column, "not_a_date")
-    return date if EARLIEST <= date <= LATEST else _wrong(column, "not_a_date")
+    if not EARLIEST <= date <= LATEST:
+        return _wrong(column, "not_a_date")
+    return _wrong(column, "in_the_future") if column.is_past and date > last_day() else date
+
+
+def last_day() -> dt.date:
+    """The last day that has begun somewhere on earth: no later one can be past."""
+    return (dt.datetime.now(dt.UTC) + dt.timedelta(hours=14)).date()
 
 
 def style_of(column: Column, cells: Iterable[str], delimiter: str = ",") -> Style:

@@ -123,8 +123,10 @@ def _with_reasons(
 def _read(column: pl.Series, one: MappedColumn, *, is_clean: bool) -> tuple[pl.Series, pl.Series | None]:
     """The values of a column of text, null where a cell says nothing or is wrong, and the codes of what is wrong."""
     text = column.str.strip_chars()
-    text = _nothing_where(text, text == "")
     kind = one.column.kind
+    if kind in (Kind.TEXT, Kind.EMAIL):
+        text = _unguarded(text)
+    text = _nothing_where(text, text == "")
     if kind not in (Kind.TEXT, Kind.EMAIL):
         text = _without_blanks(text)
     codes: list[tuple[pl.Series, str]] = []
@@ -173,6 +175,13 @@ def _without_blanks(text: pl.Series) -> pl.Series:
     return _nothing_where(text, text.str.to_lowercase().is_in(sorted(cells.BLANKS)))
 
 
+def _unguarded(text: pl.Series) -> pl.Series:
+    """Texts without the apostrophe that kept a spreadsheet from taking them for formulas."""
+    if not text.str.starts_with("'").any():
+        return text
+    return text.str.replace(r"^'([=+\-@\t\r])", "${1}").str.strip_chars()
+
+
 def _numbers(text: pl.Series, one: MappedColumn, codes: list[tuple[pl.Series, str]]) -> pl.Series:
     column, decimal = one.column, one.style.decimal
     plain = (
@@ -211,6 +220,8 @@ def _dates(text: pl.Series, one: MappedColumn, codes: list[tuple[pl.Series, str]
     if is_ambiguous is not None:
         codes.append((is_ambiguous, "ambiguous_date"))
     codes.append((text.is_not_null() & value.is_null(), "not_a_date"))
+    if one.column.is_past:
+        codes.append((value > cells.last_day(), "in_the_future"))
     return value
 
 

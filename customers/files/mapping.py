@@ -3,10 +3,11 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from customers.files.cells import USUAL, Style
+from customers.files.cells import USUAL, Reason, Style, read_cell
 from customers.files.sampling import Sample
 from customers.files.schema import (
     Column,
+    Kind,
     MalformedChoice,
     NoHeader,
     NoIdColumn,
@@ -16,6 +17,9 @@ from customers.files.schema import (
     split_unit,
     squash,
 )
+
+# Of the cells below a missing header, this share may be damaged.
+MOST_WRONG = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +46,14 @@ def _names(column: Column) -> list[str]:
     return [squash(name) for name in (column.key, column.label, *column.aliases)]
 
 
-def suggest(headers: Sequence[str], columns: Sequence[Column]) -> dict[str, str]:
+def suggest(headers: Sequence[str], columns: Sequence[Column], sample: Sample | None = None) -> dict[str, str]:
     """Header → key of the column it most likely means; a header that is not recognised is left out.
 
-    Where several headers could mean the same column, the most telling name gets it (`customer_id` before `id`).
+    Where several headers could mean the same column, the most telling name gets it (`customer_id` before `id`). Where
+    the file has no header, the cells of its `sample` tell, as far as they can.
     """
+    if sample is not None and not sample.dialect.has_header:
+        return _suggest_by_content(sample, columns)
     found: dict[str, tuple[int, str]] = {}
     for column in columns:
         rank = {name: place for place, name in reversed(list(enumerate(_names(column))))}
@@ -56,6 +63,37 @@ def suggest(headers: Sequence[str], columns: Sequence[Column]) -> dict[str, str]
                 found[column.key] = (min(names), header)
     chosen = {header: key for key, (_, header) in found.items()}
     return {header: chosen[header] for header in headers if header in chosen}
+
+
+def _suggest_by_content(sample: Sample, columns: Sequence[Column]) -> dict[str, str]:
+    """Headers by what is below them: e-mail addresses, words of categories, and the first column when it can be the id.
+
+    Numbers and dates could be anything, and so could a lone yes or no: they are left out.
+    """
+    found: dict[str, str] = {}
+    for header in sample.headers:
+        cells = [cell for cell in sample.cells(header) if cell.strip()]
+        for column in columns:
+            if column.key not in found.values() and header not in found and _tells(column, cells):
+                found[header] = column.key
+    first, firsts = sample.headers[0], sample.cells(sample.headers[0])
+    needed = next((column.key for column in columns if column.is_required), None)
+    if needed and first not in found and all(firsts) and len(set(firsts)) == len(firsts):
+        found[first] = needed
+    return {header: found[header] for header in sample.headers if header in found}
+
+
+def _tells(column: Column, cells: Sequence[str]) -> bool:
+    """Whether cells without a header can only be this column."""
+    if column.kind is Kind.CATEGORY:
+        # A category's own name is among them, not only "1" or "yes", which every second column may say.
+        names = {name.lower() for name in column.categories}
+        if not any(cell.strip().lower() in names for cell in cells):
+            return False
+    elif column.kind is not Kind.EMAIL:
+        return False
+    wrong = sum(isinstance(read_cell(column, cell), Reason) for cell in cells)
+    return bool(cells) and wrong <= MOST_WRONG * len(cells)
 
 
 def read_choices(choices: Iterable[str]) -> dict[str, str]:
@@ -76,7 +114,7 @@ def complete(sample: Sample, columns: Sequence[Column], chosen: Mapping[str, str
     """The suggestions, overruled by what people chose; a target that they chose is not suggested for another header."""
     suggested = {
         header: key
-        for header, key in suggest(sample.headers, columns).items()
+        for header, key in suggest(sample.headers, columns, sample).items()
         if header not in chosen and key not in chosen.values()
     }
     return {header: key for header, key in {**suggested, **chosen}.items() if key}

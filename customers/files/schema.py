@@ -35,6 +35,7 @@ class Column:
     aliases      headers under which it is known besides its key and label, the most telling first; see `squash`
     factors      unit in a header's brackets, squashed → what a value is multiplied with ("$": 0.001 for a column in k$)
     is_required  a row without a value here cannot be saved
+    is_past      a date that has not come yet cannot be
     """
 
     key: str
@@ -48,6 +49,7 @@ class Column:
     aliases: tuple[str, ...] = ()
     factors: Mapping[str, float] = field(default_factory=dict)
     is_required: bool = False
+    is_past: bool = False
 
 
 def squash(header: str) -> str:

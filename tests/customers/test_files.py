@@ -23,7 +23,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
         (b" \r\n\r\n", "empty_file", "This file is empty"),
         (b"id,age\n", "no_rows", "has a header (id, age) but no rows"),
         (b"foo,bar\nx,y\n", "no_id_column", "Its columns are: foo, bar. Name one of them customer_id"),
-        (b"1,Male,19\n2,Male,21\n", "no_header", "looks like a row (1, Male, 19)"),
+        (b"19,Male,1\n19,Male,2\n", "no_header", "looks like a row (19, Male, 1)"),
         (b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 20, "not_text", "not a CSV file"),
         (b"\x7fELF" + bytes(range(256)) * 9, "not_text", "not a CSV file"),
         (b"id,age,age\n1,2,3\n", "duplicate_header", "stands over more than one column"),
@@ -52,6 +52,20 @@ def test_a_mapping_that_cannot_be_is_refused(mapping: dict[str, str], code: str)
         started("id,years,points\n1,30,40\n", mapping=mapping | {"years": "age"})
     assert (refused.value.code, refused.value.pointer) == (code, "/mapping")
     assert not Import.objects.exists()
+
+
+def test_without_a_header_ids_and_words_that_can_mean_one_thing_only_are_recognised() -> None:
+    imported("7,male,1,a@b.co,30\n8,Female,0,,31\n9,female,1,c@d.co,32\n")
+    assert values("gender") == {"7": "male", "8": "female", "9": "female"}
+    assert values("email") == {"7": "a@b.co", "8": "", "9": "c@d.co"}
+    assert set(values("consent").values()) == {"unknown"}
+
+
+def test_texts_that_were_written_safe_for_spreadsheets_come_back_as_they_were() -> None:
+    imported("id,first name,city,email\n1,'=1+1,'s-Gravenhage,'-a@b.co\n2,'+x,'@y,\n")
+    assert values("first_name") == {"1": "=1+1", "2": "+x"}
+    assert values("city") == {"1": "'s-Gravenhage", "2": "@y"}
+    assert values("email")["1"] == "-a@b.co"
 
 
 def test_a_mapping_says_what_unknown_headers_mean_and_leaves_columns_out() -> None:

@@ -112,6 +112,7 @@ def test_a_line_that_never_ends_is_refused_and_not_read_into_memory() -> None:
 COLUMNS = {
     **{column.key: column for column in attributes.built_in()},
     "vip": Column("vip", "VIP", Kind.BOOLEAN),
+    "left_on": Column("left_on", "Left on", Kind.DATE, is_past=True),
 }
 SAID = {
     Kind.NUMBER: [
@@ -142,11 +143,13 @@ SAID = {
         "1700-01-01",
         "0000-00-00",
         "13/13/2001",
+        "2199-01-01",
+        "1.2.2190",
     ],
     Kind.CATEGORY: ["F", "weiblich", "MALE", "robot", "granted", "Yes", "opt-in"],
     Kind.BOOLEAN: ["yes", "No", "1", "0", "ja", "maybe", "TRUE"],
     Kind.EMAIL: ["a@b.co", "a@b", "a b@c.de", "é@ü.de", "@", "a@b..c"],
-    Kind.TEXT: ["None", "=1+1", "x" * 51, "x" * 201, "  Zoë  ", "{}", "{label}"],
+    Kind.TEXT: ["None", "=1+1", "x" * 51, "x" * 201, "  Zoë  ", "{}", "{label}", "'=1", "'\tx", "'-", "'"],
 }
 BLANK = ["", " ", "n/a", "NULL", "-", "?", "\u00a0"]
 
@@ -154,7 +157,7 @@ BLANK = ["", " ", "n/a", "NULL", "-", "?", "\u00a0"]
 @st.composite
 def columns_with_cells(draw: st.DrawFn) -> tuple[MappedColumn, list[str]]:
     column = COLUMNS[draw(st.sampled_from(sorted(COLUMNS)))]
-    odd = st.text(alphabet="0123456789.,-+/eE' :aé@\0\ufffd", max_size=10)
+    odd = st.text(alphabet="0123456789.,-+/eE' :aé@=\t\0\ufffd", max_size=10)
     said = draw(st.lists(st.sampled_from([*SAID[column.kind], *BLANK]) | odd, min_size=1, max_size=20))
     style = Style(draw(st.sampled_from(".,")), draw(st.sampled_from(list(DateOrder))))
     factor = draw(st.sampled_from([1.0, 0.001])) if column.factors else 1.0
