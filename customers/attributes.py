@@ -196,6 +196,8 @@ def _column(key: str, in_files: _InFiles) -> Column:
         aliases=_words(in_files.aliases),
         factors=dict.fromkeys(in_files.factors, _PER_THOUSAND),
         is_required=key == "external_id",
+        # The built-in dates tell what has happened.
+        is_past=isinstance(field, models.DateField),
     )
 
 

@@ -36,6 +36,7 @@ COLUMNS = (
             *("created at", "timestamp", "time", "day", "datum"),
         ),
         is_required=True,
+        is_past=True,
     ),
     Column(
         "amount",

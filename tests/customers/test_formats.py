@@ -22,7 +22,7 @@ PEOPLE = "customer id,first name,age,joined\n1,Zoë,33,2024-03-31\n2,,54,2023-12
 def looked_at(raw: bytes, **said: Any) -> Sample:
     """The sample of a file; `said` are options as JSON has them."""
     options = ReadingOptions.from_json(said)
-    return sampling.take_sample(io.BytesIO(raw), mapping.known_headers(attributes.columns()), options=options)
+    return sampling.take_sample(io.BytesIO(raw), mapping.known_headers(attributes.built_in()), options=options)
 
 
 def rows(raw: bytes, **said: Any) -> dict[int, tuple[str | None, ...]]:
@@ -35,7 +35,7 @@ def rows(raw: bytes, **said: Any) -> dict[int, tuple[str | None, ...]]:
 
 def accepted(raw: bytes, **said: Any) -> list[dict[str, Any]]:
     """What would be saved of every good row."""
-    columns = attributes.columns()
+    columns = attributes.built_in()
     sample = looked_at(raw, **said)
     mapped = mapping.apply(sample, columns, mapping.complete(sample, columns, {}))
     pieces = reading.read_table(io.BytesIO(raw), sample.dialect, len(sample.headers))
