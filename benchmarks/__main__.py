@@ -27,7 +27,7 @@ def main() -> int:
     """Exit code 1 when a budget is exceeded."""
     parser = argparse.ArgumentParser(prog="./run bench", description=__doc__)
     parser.add_argument(
-        "names", nargs="*", metavar="NAME", help=f"any of {', '.join(BENCHMARKS)}; all without; or `chaos`"
+        "names", nargs="*", metavar="NAME", help=f"any of {', '.join(BENCHMARKS)}; all without; or `chaos`, or `mixed`"
     )
     parser.add_argument("--customers", type=int, default=1_000_000, help="default 1,000,000")
     parser.add_argument("--rounds", type=int, default=5, help="default 5")
@@ -36,6 +36,8 @@ def main() -> int:
     asked = parser.parse_args()
     if asked.names == ["chaos"]:
         return _storm(asked.minutes, asked.seed)
+    if asked.names == ["mixed"]:
+        return _mixed(asked.customers, asked.seed or 1)
     if unknown := set(asked.names) - set(BENCHMARKS):
         parser.error(f"there is no benchmark {', '.join(sorted(unknown))}; there are {', '.join(BENCHMARKS)}")
     with tempfile.TemporaryDirectory(prefix="seg-bench-") as scratch:
@@ -56,6 +58,18 @@ def _storm(minutes: float, seed: int | None) -> int:
         from benchmarks.chaos import storm
 
         return storm(minutes, seed)
+
+
+def _mixed(customers: int, seed: int) -> int:
+    os.environ["DJANGO_SETTINGS_MODULE"] = "segmentation_site.settings"
+    with tempfile.TemporaryDirectory(prefix="seg-bench-") as scratch:
+        os.environ["DATA_DIR"] = scratch
+        import django
+
+        django.setup()
+        from benchmarks.mixed import mixed
+
+        return mixed(customers, seed)
 
 
 def _measure(names: list[str], customers: int, rounds: int) -> int:

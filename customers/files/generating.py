@@ -74,6 +74,7 @@ FAULTS = (
     ("Email", "somebody at example.com"),
     ("Gender", "M/F"),
     ("Joined on", "2024-02-31"),
+    ("Joined on", "2199-01-01"),
     ("CustomerID", ""),
 )
 
