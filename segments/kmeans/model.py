@@ -6,7 +6,15 @@ from typing import Any, Self
 
 import numpy as np
 
-from segments.kmeans.shapes import FeatureSpec, FloatMatrix, FloatVector, IntVector, Transform
+from segments.kmeans.shapes import (
+    BoolMatrix,
+    CategorySpec,
+    FeatureSpec,
+    FloatMatrix,
+    FloatVector,
+    IntVector,
+    Transform,
+)
 
 SCHEMA = 1
 # Rows whose distances are computed at once: 64k × 30 segments × 8 bytes stay below 16 MB.
@@ -38,6 +46,18 @@ class Model:
     segments: tuple[ModelSegment, ...]
     fit: Mapping[str, Any] = field(default_factory=dict)
     reference: Mapping[str, Any] = field(default_factory=dict)
+    categories: tuple[CategorySpec, ...] = ()
+
+    @property
+    def names(self) -> list[str]:
+        """What it scores: the numbers, then the categories."""
+        return [*(spec.name for spec in self.features), *(spec.name for spec in self.categories)]
+
+    @property
+    def columns(self) -> IntVector:
+        """(c,) for each column of the prepared space the place of its feature among `names`."""
+        widths = [1] * len(self.features) + [spec.width for spec in self.categories]
+        return np.repeat(np.arange(len(widths)), widths)
 
     @property
     def k(self) -> int:
@@ -54,7 +74,7 @@ class Model:
             "algorithm": "kmeans",
             "k": self.k,
             "features": [spec.to_json() for spec in self.features],
-            "categories": [],
+            "categories": [spec.to_json() for spec in self.categories],
             "segments": [
                 {
                     "segment_id": segment.segment_id,
@@ -84,8 +104,9 @@ class Model:
                 )
                 for segment in value["segments"]
             ),
-            fit=value["fit"],
-            reference=value["reference"],
+            fit=value.get("fit", {}),
+            reference=value.get("reference", {}),
+            categories=tuple(CategorySpec.from_json(spec) for spec in value.get("categories", [])),
         )
 
 
@@ -99,15 +120,57 @@ class Scores:
     runner_up_distance: FloatVector
 
 
-def score(model: Model, names: Sequence[str], raw: FloatMatrix) -> Scores:
-    """Assign rows of raw feature values, (n, p) with NaN where missing, in the model's own order of features.
+def score(
+    model: Model, names: Sequence[str], raw: FloatMatrix, *, levels: Mapping[str, Sequence[str]] | None = None
+) -> Scores:
+    """Assign rows of raw values, (n, p) with NaN where missing, in the order of `model.names`.
 
-    Raises ModelMismatch when `names` are not the model's features in their order.
+    A category's column holds places among its `levels`, or among the model's own columns where these are not given.
+    Raises ModelMismatch when `names` are not the model's in their order.
     """
-    expected = [spec.name for spec in model.features]
-    if list(names) != expected:
-        raise ModelMismatch(f"the model was fitted on {expected}, not on {list(names)}")
-    return nearest_two(apply_specs(model.features, raw), model.centroids)
+    return nearest_two(apply_model(model, names, raw, levels=levels), model.centroids)
+
+
+def apply_model(
+    model: Model, names: Sequence[str], raw: FloatMatrix, *, levels: Mapping[str, Sequence[str]] | None = None
+) -> FloatMatrix:
+    """Prepare raw rows (n, p), given as to `score`, as the model says: (n, c). Raises ModelMismatch."""
+    if list(names) != model.names:
+        raise ModelMismatch(f"the model was fitted on {model.names}, not on {list(names)}")
+    numbers = len(model.features)
+    return np.column_stack(
+        [
+            apply_specs(model.features, raw[:, :numbers]),
+            *(
+                apply_category(spec, raw[:, column], (levels or {}).get(spec.name))
+                for column, spec in enumerate(model.categories, numbers)
+            ),
+        ]
+    )
+
+
+def outside(
+    model: Model, names: Sequence[str], raw: FloatMatrix, *, levels: Mapping[str, Sequence[str]] | None = None
+) -> BoolMatrix:
+    """(n, p) which values lie beyond what the model was fitted on: its clip, else its least and largest value.
+
+    A category's is a level that the snapshot did not have. What is missing is not beyond anything. Raises
+    ModelMismatch.
+    """
+    if list(names) != model.names:
+        raise ModelMismatch(f"the model was fitted on {model.names}, not on {list(names)}")
+    beyond = np.zeros(raw.shape, dtype=np.bool_)
+    for column, spec in enumerate(model.features):
+        if bounds := spec.clip or spec.seen:
+            beyond[:, column] = (raw[:, column] < bounds[0]) | (raw[:, column] > bounds[1])
+    for column, category in enumerate(model.categories, len(model.features)):
+        given = (levels or {}).get(category.name)
+        known = set(category.levels) | set(category.rare)
+        is_new = [level not in known for level in given] if given is not None else [False] * category.width
+        # One place more, for those without a level: -1 finds it at the end.
+        places = _places(raw[:, column], len(is_new))
+        beyond[:, column] = np.array([*is_new, False])[places]
+    return beyond
 
 
 def nearest_two(z: FloatMatrix, centroids: FloatMatrix) -> Scores:
@@ -154,11 +217,41 @@ def apply_spec(spec: FeatureSpec, values: FloatVector) -> FloatVector:
     filled = np.where(np.isnan(values), spec.impute, values)
     if spec.clip:
         filled = np.clip(filled, *spec.clip)
-    return (bend(spec.transform, spec.lambda_, filled) - spec.center) / spec.scale * spec.weight
+    return (bend(spec.transform, spec.lambda_, filled, spec.knots) - spec.center) / spec.scale * spec.weight
 
 
-def bend(transform: Transform, lambda_: float | None, values: FloatVector) -> FloatVector:
-    """Apply a fitted transform. Yeo and Johnson 2000 for values of either sign."""
+def apply_category(spec: CategorySpec, codes: FloatVector, levels: Sequence[str] | None = None) -> FloatMatrix:
+    """One category as columns, (n, width): 1 for its level and 0 elsewhere, times weight / √2.
+
+    `codes` (n,) are places among `levels`, or among the spec's columns; NaN where missing. A level that the snapshot
+    did not have counts as rare where there were rare ones, else as missing. Raises ModelMismatch for a code that is
+    no place.
+    """
+    # The last row stands for those without a level: -1 finds it.
+    rows = np.vstack([np.eye(spec.width), spec.shares])
+    if levels is not None:
+        column = {level: place for place, level in enumerate(spec.levels)}
+        other = len(spec.levels) if spec.rare else -1
+        rows = rows[[*(column.get(level, other) for level in levels), -1]]
+    encoded: FloatMatrix = rows[_places(codes, len(rows) - 1)] * (spec.weight / np.sqrt(2))
+    return encoded
+
+
+def _places(codes: FloatVector, known: int) -> IntVector:
+    """Codes as places below `known`, -1 where missing."""
+    places = np.where(np.isnan(codes), -1, codes).astype(np.int64)
+    if np.any(places >= known) or np.any(places < -1):
+        raise ModelMismatch(f"a category's code is none of the {known} places of its levels")
+    return places
+
+
+Knots = tuple[tuple[float, ...], tuple[float, ...]]
+
+
+def bend(transform: Transform, lambda_: float | None, values: FloatVector, knots: Knots | None = None) -> FloatVector:
+    """Apply a fitted transform. Yeo and Johnson 2000 for values of either sign; ranks lie between `knots`."""
+    if transform is Transform.RANK and knots is not None:
+        return np.interp(values, *knots)
     if transform is Transform.LOG1P:
         # Values below zero can only arrive after the fit; they count as zero there.
         return np.log1p(np.maximum(values, 0.0))
@@ -175,3 +268,27 @@ def bend(transform: Transform, lambda_: float | None, values: FloatVector) -> Fl
             bent[~upper] = -np.log1p(-values[~upper])
         return bent
     return values
+
+
+def unbend(transform: Transform, lambda_: float | None, bent: float, knots: Knots | None = None) -> float | None:
+    """The value that a fitted transform bends to `bent`; None where there is none."""
+    if transform is Transform.RANK and knots is not None:
+        values, quantiles = knots
+        return float(np.interp(bent, quantiles, values)) if quantiles[0] <= bent <= quantiles[-1] else None
+    if transform is Transform.LOG1P:
+        return _finite(np.expm1(bent)) if bent >= 0 else None
+    if transform is Transform.YEO_JOHNSON and lambda_ is not None:
+        # Below zero it is its own mirror image with 2 - λ for λ.
+        power, size = (lambda_, bent) if bent >= 0 else (2 - lambda_, -bent)
+        with np.errstate(over="ignore"):
+            if abs(power) <= 1e-12:
+                found = _finite(np.expm1(size))
+            else:
+                base = size * power + 1
+                found = _finite(np.float64(base) ** (1 / power) - 1) if base > 0 else None
+        return -found if found is not None and bent < 0 else found
+    return bent
+
+
+def _finite(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None

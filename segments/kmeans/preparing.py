@@ -1,31 +1,39 @@
 """From columns to the space where distances are measured: impute → clip → transform → scale → weight, per feature."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import numpy as np
 from scipy import stats
 
-from segments.kmeans.model import apply_spec, bend
+from segments.kmeans.model import Knots, apply_category, apply_spec, bend
 from segments.kmeans.shapes import (
     FEWEST_ROWS,
     MOST_MISSING,
+    CategorySpec,
     Definition,
     FeatureChoice,
     FeatureSpec,
     FloatMatrix,
     FloatVector,
     IntVector,
+    Missing,
     Prepared,
     Scaling,
     Transform,
 )
+from segments.kmeans.warning import SKEWED, warnings_about
 
 CLIP_PERCENTILES = (0.5, 99.5)
 # With fewer rows those percentiles lie among the last few customers, who are no outliers for being last.
 FEWEST_ROWS_TO_CLIP = 1_000
-SKEWED = 1.0
-NEAR_DUPLICATE = 0.95
+MOST_KNOTS = 1_000
+MOST_COLUMNS_OF_A_CATEGORY = 10
+MOST_LEVELS = 1_000
+
+Levels = Mapping[str, Sequence[str]]
+NO_LEVELS: Levels = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,28 +53,47 @@ class UnusableFeatures(ValueError):
         super().__init__(" ".join(reason.detail for reason in reasons))
 
 
-def prepare(ids: IntVector, raw: FloatMatrix, definition: Definition) -> Prepared:
+def prepare(ids: IntVector, raw: FloatMatrix, definition: Definition, *, levels: Levels = NO_LEVELS) -> Prepared:
     """Fit a spec for each feature on everybody and apply it.
 
-    ids  (n,)   int64 customer ids, ascending
-    raw  (n, p) float64, NaN where missing, columns in the order of the definition's features
+    ids     (n,)   int64 customer ids, ascending
+    raw     (n, p) float64, NaN where missing, columns in the order of the definition's features
+    levels  feature → levels: these are categories, and their columns hold places among the levels
 
-    Raises UnusableFeatures when there are under 50 rows, or a feature is constant, misses more than a fifth of its
-    values or has infinite ones.
+    Raises UnusableFeatures when there are under 50 rows, no feature is a number, or a feature is constant, misses more
+    than a fifth of its values, has infinite ones or too many levels.
     """
-    names = definition.feature_names
-    reasons = _reasons_against(names, raw)
+    reasons = _reasons_against(definition.feature_names, raw, levels)
     if reasons:
         raise UnusableFeatures(reasons)
+    numbers = [at for at, name in enumerate(definition.feature_names) if name not in levels]
+    others = [at for at, name in enumerate(definition.feature_names) if name in levels]
+    choices = [definition.features[at] for at in numbers]
     specs = tuple(
-        _fit_spec(choice, raw[:, column], definition.scaling) for column, choice in enumerate(definition.features)
+        _fit_spec(choice, raw[:, at], choice.scaling or definition.scaling)
+        for at, choice in zip(numbers, choices, strict=True)
     )
-    z = np.column_stack([apply_spec(spec, raw[:, column]) for column, spec in enumerate(specs)])
-    warnings = [*_about_missing(names, raw), *_about_numberings(names, raw), *_about_near_duplicates(names, z)]
-    return Prepared(ids=ids, z=np.ascontiguousarray(z), raw=raw, specs=specs, warnings=tuple(warnings))
+    categories = tuple(
+        _fit_category(definition.features[at], raw[:, at], levels[definition.features[at].name]) for at in others
+    )
+    z = np.column_stack(
+        [apply_spec(spec, raw[:, at]) for spec, at in zip(specs, numbers, strict=True)]
+        + [apply_category(spec, raw[:, at], levels[spec.name]) for spec, at in zip(categories, others, strict=True)]
+    )
+    prepared = Prepared(
+        ids=ids,
+        z=np.ascontiguousarray(z),
+        # The very array where there is nothing to take out of it: it may be large.
+        raw=raw[:, numbers] if others else raw,
+        specs=specs,
+        categories=categories,
+        codes=raw[:, others] if others else None,
+        levels=tuple(tuple(levels[spec.name]) for spec in categories),
+    )
+    return warnings_about(prepared, choices)
 
 
-def _reasons_against(names: Sequence[str], raw: FloatMatrix) -> list[Unusable]:
+def _reasons_against(names: Sequence[str], raw: FloatMatrix, levels: Levels) -> list[Unusable]:
     if len(raw) < FEWEST_ROWS:
         return [
             Unusable(
@@ -75,58 +102,90 @@ def _reasons_against(names: Sequence[str], raw: FloatMatrix) -> list[Unusable]:
                 f"There are only {len(raw)} customers; at least {FEWEST_ROWS} are needed to find groups. Import more.",
             )
         ]
-    reasons = []
-    for column, name in enumerate(names):
-        values = raw[:, column]
-        missing = float(np.isnan(values).mean())
-        if missing > MOST_MISSING:
-            reasons.append(
-                Unusable(
-                    name,
-                    "too_many_missing",
-                    f"{missing:.0%} of the customers have no {name}; at most {MOST_MISSING:.0%} may be missing. "
-                    "Leave it out or import its values.",
-                )
+    reasons = [
+        reason
+        for column, name in enumerate(names)
+        if (reason := _reason_against(name, raw[:, column], is_category=name in levels))
+    ]
+    if all(name in levels for name in names):
+        reasons.append(
+            Unusable(
+                None,
+                "no_numbers",
+                "Every feature is a category: customers of equal categories would only be counted. Add a number.",
             )
-        elif np.isinf(values).any():
-            reasons.append(
-                Unusable(
-                    name,
-                    "infinite",
-                    f"{name} is infinite for some customers. Import their values anew or leave it out.",
-                )
-            )
-        elif np.nanmin(values) == np.nanmax(values):
-            reasons.append(
-                Unusable(
-                    name, "constant", f"{name} is the same for everybody, so it cannot tell groups apart. Leave it out."
-                )
-            )
+        )
     return reasons
+
+
+def _reason_against(name: str, values: FloatVector, *, is_category: bool) -> Unusable | None:
+    missing = float(np.isnan(values).mean())
+    if missing > MOST_MISSING:
+        return Unusable(
+            name,
+            "too_many_missing",
+            f"{missing:.0%} of the customers have no {name}; at most {MOST_MISSING:.0%} may be missing. "
+            "Leave it out or import its values.",
+        )
+    if np.isinf(values).any():
+        return Unusable(
+            name, "infinite", f"{name} is infinite for some customers. Import their values anew or leave it out."
+        )
+    if np.nanmin(values) == np.nanmax(values):
+        return Unusable(
+            name, "constant", f"{name} is the same for everybody, so it cannot tell groups apart. Leave it out."
+        )
+    different = len(np.unique(values[~np.isnan(values)])) if is_category else 0
+    if different > MOST_LEVELS:
+        return Unusable(
+            name,
+            "too_many_levels",
+            f"{name} has {different} different values; a category may have {MOST_LEVELS}. Leave it out.",
+        )
+    return None
 
 
 def _fit_spec(choice: FeatureChoice, values: FloatVector, scaling: Scaling) -> FeatureSpec:
     present = values[~np.isnan(values)]
-    low, high = np.percentile(present, CLIP_PERCENTILES)
-    # With scaling "none" people want their own numbers: nothing is clipped or bent unless they ask.
-    is_clipped = scaling is not Scaling.NONE and len(present) >= FEWEST_ROWS_TO_CLIP and low < high
-    clip = (float(low), float(high)) if is_clipped else None
+    clip = _clip(choice, present, scaling)
     clipped = np.clip(present, *clip) if clip else present
     transform = _transform(choice.transform, clipped, scaling)
     lambda_ = float(stats.yeojohnson_normmax(clipped)) if transform is Transform.YEO_JOHNSON else None
-    bent = bend(transform, lambda_, clipped)
-    center, scale = _center_and_scale(bent, scaling)
+    knots = _knots(clipped) if transform is Transform.RANK else None
+    center, scale = _center_and_scale(bend(transform, lambda_, clipped, knots), scaling)
     return FeatureSpec(
         name=choice.name,
         source="attribute",
-        impute=float(np.median(present)),
+        impute=_impute(choice.missing, present),
         clip=clip,
         transform=transform,
         lambda_=lambda_,
         center=center,
         scale=scale,
         weight=choice.weight,
+        knots=knots,
+        seen=(float(present.min()), float(present.max())),
     )
+
+
+def _impute(missing: Missing | float, present: FloatVector) -> float:
+    if missing is Missing.MEDIAN:
+        return float(np.median(present))
+    if missing is Missing.MEAN:
+        return float(present.mean())
+    return 0.0 if isinstance(missing, Missing) else missing
+
+
+def _clip(choice: FeatureChoice, present: FloatVector, scaling: Scaling) -> tuple[float, float] | None:
+    """Between which values to keep it; None for no such bounds."""
+    # With scaling "none" people want their own numbers: nothing is clipped or bent unless they ask.
+    is_usual = scaling is not Scaling.NONE and len(present) >= FEWEST_ROWS_TO_CLIP
+    if choice.clip is False or (choice.clip is None and not is_usual):
+        return None
+    percentiles = choice.clip if isinstance(choice.clip, tuple) else CLIP_PERCENTILES
+    low, high = (float(bound) for bound in np.percentile(present, percentiles))
+    # Between equal bounds nothing would be left of it.
+    return (low, high) if low < high else None
 
 
 def _transform(asked: Transform, values: FloatVector, scaling: Scaling) -> Transform:
@@ -135,6 +194,18 @@ def _transform(asked: Transform, values: FloatVector, scaling: Scaling) -> Trans
     if scaling is Scaling.NONE or abs(float(stats.skew(values))) <= SKEWED:
         return Transform.NONE
     return Transform.LOG1P if values.min() >= 0 else Transform.YEO_JOHNSON
+
+
+def _knots(values: FloatVector) -> Knots:
+    """Values and what share of the customers lies below each (of its equals: half), both strictly ascending."""
+    distinct, counts = np.unique(values, return_counts=True)
+    below = (np.cumsum(counts) - counts / 2) / len(values)
+    if len(distinct) > MOST_KNOTS:
+        # Those nearest to evenly spread quantiles, and both ends.
+        even = np.searchsorted(below, np.linspace(below[0], below[-1], MOST_KNOTS)).clip(max=len(below) - 1)
+        kept = np.unique(np.concatenate([[0], even[1:-1], [len(below) - 1]]))
+        distinct, below = distinct[kept], below[kept]
+    return tuple(distinct.tolist()), tuple(below.tolist())
 
 
 def _center_and_scale(values: FloatVector, scaling: Scaling) -> tuple[float, float]:
@@ -152,40 +223,18 @@ def _center_and_scale(values: FloatVector, scaling: Scaling) -> tuple[float, flo
     return center, scale or float(values.std()) or 1.0
 
 
-def _about_missing(names: Sequence[str], raw: FloatMatrix) -> list[str]:
-    missing = np.isnan(raw).sum(axis=0)
-    return [
-        f"{int(count)} of {len(raw)} customers have no {name}; the median stands in for it."
-        for name, count in zip(names, missing, strict=True)
-        if count
-    ]
-
-
-def _about_numberings(names: Sequence[str], raw: FloatMatrix) -> list[str]:
-    return [
-        f"{name} is different for every customer, as if it numbered them; numbers do not make groups. Leave it out."
-        for column, name in enumerate(names)
-        if _is_numbering(raw[:, column])
-    ]
-
-
-def _is_numbering(values: FloatVector) -> bool:
-    """Whether whole numbers differ for everybody and either ascend with the customers or leave hardly a gap."""
-    if np.isnan(values).any() or np.any(values != np.floor(values)):
-        return False
-    if np.all(np.diff(values) > 0):
-        return True
-    return values.max() - values.min() < 2 * len(values) and len(np.unique(values)) == len(values)
-
-
-def _about_near_duplicates(names: Sequence[str], z: FloatMatrix) -> list[str]:
-    if z.shape[1] < 2:
-        return []
-    correlations: FloatMatrix = np.atleast_2d(np.corrcoef(z, rowvar=False))
-    return [
-        f"{names[one]} and {names[other]} say nearly the same (correlation {correlations[one, other]:.2f}), "
-        "so it counts twice. Leave one out."
-        for one in range(len(names))
-        for other in range(one + 1, len(names))
-        if abs(correlations[one, other]) > NEAR_DUPLICATE
-    ]
+def _fit_category(choice: FeatureChoice, codes: FloatVector, levels: Sequence[str]) -> CategorySpec:
+    """A column for each of at most ten levels, the most frequent ones; with more, the last column is for the rest."""
+    counts = np.bincount(codes[~np.isnan(codes)].astype(np.int64), minlength=len(levels))
+    known = [int(place) for place in np.argsort(-counts, kind="stable") if counts[place]]
+    most = MOST_COLUMNS_OF_A_CATEGORY if len(known) <= MOST_COLUMNS_OF_A_CATEGORY else MOST_COLUMNS_OF_A_CATEGORY - 1
+    kept, rare = known[:most], known[most:]
+    sizes = [counts[place] for place in kept] + ([counts[rare].sum()] if rare else [])
+    return CategorySpec(
+        name=choice.name,
+        source="attribute",
+        levels=tuple(levels[place] for place in kept),
+        rare=tuple(levels[place] for place in rare),
+        shares=tuple(float(size / counts.sum()) for size in sizes),
+        weight=choice.weight,
+    )

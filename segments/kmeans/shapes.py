@@ -1,6 +1,6 @@
 """The frozen types that travel through a run, and their JSON."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any, Self, TypeAlias
@@ -8,176 +8,37 @@ from typing import Any, Self, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from segments.kmeans.definition import (
+    LARGEST_K,
+    Definition,
+    DefinitionError,
+    FeatureChoice,
+    Missing,
+    Scaling,
+    Transform,
+)
+
+# What people ask for has a module of its own and is found here, too.
+__all__ = ["LARGEST_K", "Definition", "DefinitionError", "FeatureChoice", "Missing", "Scaling", "Transform"]
+
 FloatMatrix: TypeAlias = npt.NDArray[np.float64]
 FloatVector: TypeAlias = npt.NDArray[np.float64]
 IntVector: TypeAlias = npt.NDArray[np.int64]
+BoolMatrix: TypeAlias = npt.NDArray[np.bool_]
 
-LARGEST_K = 30
-MOST_FEATURES = 50
 # Below this many customers there is nothing to divide; a feature that misses more than this share of values says too
 # little.
 FEWEST_ROWS = 50
 MOST_MISSING = 0.20
 
 
-class DefinitionError(ValueError):
-    """A definition that cannot be: which field is at fault (a JSON pointer), a code and a sentence."""
-
-    def __init__(self, pointer: str, code: str, detail: str) -> None:
-        self.pointer, self.code, self.detail = pointer, code, detail
-        super().__init__(f"{pointer}: {detail}")
-
-
-class Scaling(StrEnum):
-    """How features are made comparable."""
-
-    STANDARD = "standard"
-    ROBUST = "robust"
-    MINMAX = "minmax"
-    NONE = "none"
-
-
-class Transform(StrEnum):
-    """How a feature's values are bent before they are scaled."""
-
-    AUTO = "auto"
-    NONE = "none"
-    LOG1P = "log1p"
-    YEO_JOHNSON = "yeo_johnson"
-
-
-@dataclass(frozen=True, slots=True)
-class FeatureChoice:
-    """One feature as a person asks for it: the key of an attribute, its transform and its weight."""
-
-    name: str
-    transform: Transform = Transform.AUTO
-    weight: float = 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class Definition:
-    """What a segmentation is: features, preparation, number of segments, seed."""
-
-    features: tuple[FeatureChoice, ...]
-    scaling: Scaling = Scaling.STANDARD
-    # None: the best of k_range is chosen.
-    k: int | None = None
-    k_range: tuple[int, int] = (2, 10)
-    seed: int = 0
-
-    @property
-    def feature_names(self) -> list[str]:
-        return [feature.name for feature in self.features]
-
-    @property
-    def candidates(self) -> list[int]:
-        """The values of k that a run tries, ascending."""
-        return [self.k] if self.k is not None else list(range(self.k_range[0], self.k_range[1] + 1))
-
-    def to_json(self) -> dict[str, Any]:
-        """The definition as it is stored and as the API shows it."""
-        return {
-            "features": [{"name": f.name, "transform": f.transform.value, "weight": f.weight} for f in self.features],
-            "scaling": self.scaling.value,
-            "k": "auto" if self.k is None else self.k,
-            "k_range": list(self.k_range),
-            "seed": self.seed,
-        }
-
-    @classmethod
-    def from_json(cls, value: Any, *, known_features: Sequence[str] | None = None) -> Self:
-        """Read and check a definition; `known_features` are the keys that may be used.
-
-        A feature may be given as its name alone. Raises DefinitionError, which names the field at fault.
-        """
-        if not isinstance(value, Mapping):
-            raise DefinitionError("", "not_an_object", "The definition must be an object.")
-        _refuse_unknown(value, {"features", "scaling", "k", "k_range", "seed"}, "")
-        features = _features(value.get("features"), known_features)
-        scaling = _one_of(Scaling, value.get("scaling", Scaling.STANDARD), "/scaling")
-        k_range = _k_range(value.get("k_range", [2, 10]))
-        k = value.get("k", "auto")
-        number = None if k in ("auto", None) else _whole(k, "/k", 2, LARGEST_K)
-        seed = _whole(value.get("seed", 0), "/seed", 0, 2**31 - 1)
-        return cls(features=features, scaling=scaling, k=number, k_range=k_range, seed=seed)
-
-
-def _refuse_unknown(value: Mapping[str, Any], known: set[str], pointer: str) -> None:
-    for key in value:
-        if key not in known:
-            raise DefinitionError(
-                f"{pointer}/{key}",
-                "unknown_field",
-                f"There is no field {key!r} here. Known: {', '.join(sorted(known))}.",
-            )
-
-
-def _features(value: Any, known: Sequence[str] | None) -> tuple[FeatureChoice, ...]:
-    if not isinstance(value, Sequence) or isinstance(value, str) or not value:
-        raise DefinitionError("/features", "required", "Choose at least one feature.")
-    if len(value) > MOST_FEATURES:
-        raise DefinitionError("/features", "too_many", f"At most {MOST_FEATURES} features can be used at once.")
-    features: list[FeatureChoice] = []
-    for number, given in enumerate(value):
-        pointer = f"/features/{number}"
-        item = {"name": given} if isinstance(given, str) else given
-        if not isinstance(item, Mapping):
-            raise DefinitionError(pointer, "not_an_object", "A feature is a name or an object with a name.")
-        _refuse_unknown(item, {"name", "transform", "weight"}, pointer)
-        name = item.get("name")
-        if not isinstance(name, str) or not name:
-            raise DefinitionError(f"{pointer}/name", "required", "A feature needs a name.")
-        if known is not None and name not in known:
-            raise DefinitionError(
-                f"{pointer}/name",
-                "unknown_feature",
-                f"There is no feature {name!r}. Those that can be used: {', '.join(known)}.",
-            )
-        if any(name == other.name for other in features):
-            raise DefinitionError(f"{pointer}/name", "duplicate", f"The feature {name!r} is named twice.")
-        weight = item.get("weight", 1.0)
-        if isinstance(weight, bool) or not isinstance(weight, int | float) or not 0 < weight <= 100:
-            raise DefinitionError(f"{pointer}/weight", "out_of_range", "A weight is a number above 0 and at most 100.")
-        transform = _one_of(Transform, item.get("transform", Transform.AUTO), f"{pointer}/transform")
-        features.append(FeatureChoice(name=name, transform=transform, weight=float(weight)))
-    return tuple(features)
-
-
-def _one_of(kind: Any, value: Any, pointer: str) -> Any:
-    try:
-        return kind(value)
-    except ValueError:
-        known = ", ".join(kind)
-        raise DefinitionError(pointer, "invalid_choice", f"{value!r} is none of: {known}.") from None
-
-
-def _whole(value: Any, pointer: str, least: int, most: int) -> int:
-    if isinstance(value, str) and value.strip().isascii() and value.strip().isdigit():
-        value = int(value.strip()[:12])
-    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
-        raise DefinitionError(pointer, "out_of_range", f"This must be a whole number from {least} to {most}.")
-    return value
-
-
-def _k_range(value: Any) -> tuple[int, int]:
-    if not isinstance(value, Sequence) or isinstance(value, str) or len(value) != 2:
-        raise DefinitionError(
-            "/k_range", "invalid", "Give the smallest and the largest number of segments, such as [2, 10]."
-        )
-    low = _whole(value[0], "/k_range/0", 2, LARGEST_K)
-    high = _whole(value[1], "/k_range/1", 2, LARGEST_K)
-    if low > high:
-        raise DefinitionError("/k_range", "invalid", f"The smallest number ({low}) is above the largest ({high}).")
-    return low, high
-
-
 @dataclass(frozen=True, slots=True)
 class FeatureSpec:
-    """How one feature was prepared, fitted on the snapshot and frozen: impute → clip → transform → scale → weight.
+    """How one number was prepared, fitted on the snapshot and frozen: impute → clip → transform → scale → weight.
 
     A raw value x becomes weight · (transform(min(max(x, low), high)) − center) / scale; a missing one is `impute`
-    first.
+    first. `knots` are the values and the quantiles that `rank` interpolates between, both ascending; `seen` is the
+    least and the largest value of the snapshot, None in models stored before it was kept.
     """
 
     name: str
@@ -189,6 +50,8 @@ class FeatureSpec:
     center: float
     scale: float
     weight: float
+    knots: tuple[tuple[float, ...], tuple[float, ...]] | None = None
+    seen: tuple[float, float] | None = None
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -201,11 +64,13 @@ class FeatureSpec:
             "center": self.center,
             "scale": self.scale,
             "weight": self.weight,
+            "knots": [list(side) for side in self.knots] if self.knots else None,
+            "seen": list(self.seen) if self.seen else None,
         }
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Self:
-        clip = value["clip"]
+        clip, knots, seen = value["clip"], value.get("knots"), value.get("seen")
         return cls(
             name=value["name"],
             source=value["source"],
@@ -216,6 +81,51 @@ class FeatureSpec:
             center=value["center"],
             scale=value["scale"],
             weight=value["weight"],
+            knots=(tuple(knots[0]), tuple(knots[1])) if knots else None,
+            seen=(seen[0], seen[1]) if seen else None,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class CategorySpec:
+    """How one category was prepared: a column for each level, 1 in its own and 0 elsewhere, times weight / √2.
+
+    Two customers of different levels are thus `weight` apart. Where there are `rare` levels, the last column stands
+    for all of them. `shares` has each column's share of the customers whose level is known: what a customer without
+    one has in each column.
+    """
+
+    name: str
+    source: str
+    levels: tuple[str, ...]
+    rare: tuple[str, ...]
+    shares: tuple[float, ...]
+    weight: float
+
+    @property
+    def width(self) -> int:
+        """How many columns it has in the prepared space."""
+        return len(self.shares)
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "name": self.name,
+            "source": self.source,
+            "levels": list(self.levels),
+            "rare": list(self.rare),
+            "shares": list(self.shares),
+            "weight": self.weight,
+        }
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Self:
+        return cls(
+            name=value["name"],
+            source=value["source"],
+            levels=tuple(value["levels"]),
+            rare=tuple(value["rare"]),
+            shares=tuple(value["shares"]),
+            weight=value["weight"],
         )
 
 
@@ -223,11 +133,14 @@ class FeatureSpec:
 class Prepared:
     """Features in the space where distances are measured.
 
-    ids       (n,)   int64, ascending customer ids
-    z         (n, p) float64, prepared features
-    raw       (n, p) float64, as they were read; NaN where missing
-    specs     p      how each was prepared
-    warnings  what people should know about the features, as sentences
+    ids         (n,)   int64, ascending customer ids
+    z           (n, c) float64, prepared: a column for each number, then those of each category
+    raw         (n, p) float64, the numbers as they were read; NaN where missing
+    specs       p      how each number was prepared
+    categories  q      how each category was prepared
+    codes       (n, q) float64, each customer's place among `levels`; NaN where missing
+    levels      q      the levels of each category as they were read
+    warnings    what people should know about the features, as sentences
     """
 
     ids: IntVector
@@ -235,6 +148,9 @@ class Prepared:
     raw: FloatMatrix
     specs: tuple[FeatureSpec, ...]
     warnings: tuple[str, ...] = ()
+    categories: tuple[CategorySpec, ...] = ()
+    codes: FloatMatrix | None = None
+    levels: tuple[tuple[str, ...], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
