@@ -275,18 +275,18 @@ def unbend(transform: Transform, lambda_: float | None, bent: float, knots: Knot
     if transform is Transform.RANK and knots is not None:
         values, quantiles = knots
         return float(np.interp(bent, quantiles, values)) if quantiles[0] <= bent <= quantiles[-1] else None
-    if transform is Transform.LOG1P:
-        return _finite(np.expm1(bent)) if bent >= 0 else None
-    if transform is Transform.YEO_JOHNSON and lambda_ is not None:
-        # Below zero it is its own mirror image with 2 - λ for λ.
-        power, size = (lambda_, bent) if bent >= 0 else (2 - lambda_, -bent)
-        with np.errstate(over="ignore"):
+    with np.errstate(over="ignore"):
+        if transform is Transform.LOG1P:
+            return _finite(np.expm1(bent)) if bent >= 0 else None
+        if transform is Transform.YEO_JOHNSON and lambda_ is not None:
+            # Below zero it is its own mirror image with 2 - λ for λ.
+            power, size = (lambda_, bent) if bent >= 0 else (2 - lambda_, -bent)
+            base = np.float64(size * power + 1)
             if abs(power) <= 1e-12:
                 found = _finite(np.expm1(size))
             else:
-                base = size * power + 1
-                found = _finite(np.float64(base) ** (1 / power) - 1) if base > 0 else None
-        return -found if found is not None and bent < 0 else found
+                found = _finite(base ** (1 / power) - 1) if base > 0 else None
+            return -found if found is not None and bent < 0 else found
     return bent
 
 
