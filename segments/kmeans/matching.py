@@ -5,21 +5,27 @@ would confound the customer's movement with the model's (.58/.52/.44/.10 against
 Transitions after MONIC (Spiliopoulou et al. 2006).
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from types import MappingProxyType
+from typing import Any, Self
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from segments.kmeans.measuring import jaccard, overlap
-from segments.kmeans.model import Model, ModelMismatch, apply_specs, nearest_two, squared_distances
+from segments.kmeans.model import Model, ModelMismatch, apply_model, nearest_two, squared_distances
 from segments.kmeans.shapes import Fit, FloatMatrix, IntVector, Prepared
 
 SURVIVES = 0.7
 SPLIT_PART = 0.3
-# Shares below this are no match although the Hungarian method pairs whatever is left.
+# Below, a pair is no match although the Hungarian method pairs whatever is left.
 LEAST_JACCARD = 0.3
+# A segment that sent less than this share of its customers is not named as where a group comes from.
+NAMED_SOURCE = 0.05
+
+NO_LABELS: Mapping[str, str] = MappingProxyType({})
 
 
 class Transition(StrEnum):
@@ -32,12 +38,16 @@ class Transition(StrEnum):
     ENDED = "ended"
 
 
+class CannotOverrule(ValueError):
+    """What a person decided about groups cannot be; the message says why."""
+
+
 @dataclass(frozen=True, slots=True)
 class Match:
     """One group of the new fit and where it comes from.
 
     `keeps` is the id of the segment it goes on as, None for a new one; `sources` has the share of each old segment's
-    rows that came here.
+    rows that came here; `why` is the decision in a sentence.
     """
 
     group: int
@@ -45,88 +55,292 @@ class Match:
     keeps: str | None
     jaccard: float
     sources: dict[str, float]
+    why: str = ""
+    is_overruled: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Matching:
-    """All groups of the new fit, and the old segments that none of them goes on as, each with what became of it."""
+    """All groups of the new fit, and the old segments that none of them goes on as, each with what became of it.
+
+    `why_gone` says in a sentence why an old segment ended.
+    """
 
     groups: tuple[Match, ...]
     gone: dict[str, Transition]
+    why_gone: dict[str, str] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "groups": [
+                {
+                    "group": match.group,
+                    "transition": match.transition.value,
+                    "segment_id": match.keeps,
+                    "jaccard": match.jaccard,
+                    "sources": match.sources,
+                    "why": match.why,
+                    "is_overruled": match.is_overruled,
+                }
+                for match in self.groups
+            ],
+            "gone": {segment_id: transition.value for segment_id, transition in self.gone.items()},
+            "why_gone": self.why_gone,
+        }
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Self:
+        """Read a matching; those stored before there were sentences have none."""
+        return cls(
+            groups=tuple(
+                Match(
+                    group=match["group"],
+                    transition=Transition(match["transition"]),
+                    keeps=match["segment_id"],
+                    jaccard=match["jaccard"],
+                    sources=dict(match["sources"]),
+                    why=match.get("why", ""),
+                    is_overruled=match.get("is_overruled", False),
+                )
+                for match in value["groups"]
+            ),
+            gone={segment_id: Transition(transition) for segment_id, transition in value["gone"].items()},
+            why_gone=dict(value.get("why_gone", {})),
+        )
 
 
-def match(old: Model, names: Sequence[str], prepared: Prepared, fit: Fit) -> Matching:
+def match(
+    old: Model, names: Sequence[str], prepared: Prepared, fit: Fit, *, labels: Mapping[str, str] = NO_LABELS
+) -> Matching:
     """Match the groups of `fit` with the segments of `old` on the rows of the new snapshot.
 
-    `names` are the features of `prepared.raw`, in its order. Raises segments.kmeans.model.ModelMismatch when they
-    lack a feature of the old model: there is nothing to compare then.
+    `names` are the numbers of `prepared.raw`, in its order; `labels` how people know the old segments, by id. Raises
+    segments.kmeans.model.ModelMismatch when a feature of the old model was not read: there is nothing to compare then.
     """
-    wanted = [spec.name for spec in old.features]
-    if not set(wanted) <= set(names):
-        raise ModelMismatch(f"the segments in use are told apart by {wanted}, this run read only {list(names)}")
-    z_of_old = apply_specs(old.features, prepared.raw[:, [list(names).index(name) for name in wanted]])
+    z_of_old = _as_before(old, names, prepared)
     counts = overlap(nearest_two(z_of_old, old.centroids).nearest, fit.labels, old.k, fit.k)
     middles = np.array([z_of_old[fit.labels == group].mean(axis=0) for group in range(fit.k)])
-    return _decide(old, counts, squared_distances(old.centroids, middles))
-
-
-def _decide(old: Model, counts: IntVector, apart: FloatMatrix) -> Matching:
-    """`counts` (k_old, k_new) rows in both.
-
-    `apart` (k_old, k_new) squared distances of middles in the old space, to break ties.
-    """
-    similar = jaccard(counts)
-    rows_of_old = counts.sum(axis=1, keepdims=True)
-    share = np.divide(counts, rows_of_old, out=np.zeros(counts.shape), where=rows_of_old > 0)
-    pairs = dict(
-        zip(
-            *(side.tolist() for side in linear_sum_assignment(1e-6 * apart / (apart.max() or 1.0) - similar)),
-            strict=True,
-        )
-    )
-    kept = {
-        new: one
-        for one, new in pairs.items()
-        if similar[one, new] >= LEAST_JACCARD or share[one, new] >= SURVIVES or _is_largest_child(share, one, new)
-    }
+    apart = squared_distances(old.centroids, middles)
     ids = [segment.segment_id for segment in old.segments]
-    groups = []
-    for new in range(counts.shape[1]):
-        sources = {
-            ids[one]: round(float(share[one, new]), 4) for one in np.argsort(-share[:, new]) if share[one, new] >= 0.05
-        }
-        one = kept.get(new)
-        groups.append(
-            Match(
-                group=new,
-                transition=_transition(share, one, new),
-                keeps=None if one is None else ids[one],
-                jaccard=0.0 if one is None else round(float(similar[one, new]), 4),
-                sources=sources,
-            )
+    return _decide(ids, _without_newcomers(old, counts, apart), apart, labels)
+
+
+def _as_before(old: Model, names: Sequence[str], prepared: Prepared) -> FloatMatrix:
+    """The rows as the old model prepares them, (n, c)."""
+    categories = [spec.name for spec in prepared.categories]
+    numbers = [spec.name for spec in old.features]
+    others = [spec.name for spec in old.categories]
+    if not set(numbers) <= set(names) or not set(others) <= set(categories):
+        raise ModelMismatch(
+            f"the segments in use are told apart by {old.names}, this run read only {[*names, *categories]}"
         )
-    gone = {
-        segment_id: Transition.MERGED if share[one].max() >= SURVIVES else Transition.ENDED
-        for one, segment_id in enumerate(ids)
-        if one not in kept.values()
-    }
-    return Matching(groups=tuple(groups), gone=gone)
+    raw = prepared.raw[:, [list(names).index(name) for name in numbers]]
+    if prepared.codes is not None:
+        raw = np.column_stack([raw, prepared.codes[:, [categories.index(name) for name in others]]])
+    return apply_model(old, old.names, raw, levels=dict(zip(categories, prepared.levels, strict=True)))
 
 
-def _is_split(share: FloatMatrix, one: int) -> bool:
-    parts = share[one][share[one] >= SPLIT_PART]
-    return len(parts) >= 2 and float(parts.sum()) >= SURVIVES
+def _without_newcomers(old: Model, counts: IntVector, apart: FloatMatrix) -> IntVector:
+    """`counts` (k_old, k_new) without those who are of an old segment only because no other is nearer.
+
+    A group whose middle is farther from an old segment than nearly all of its customers ever were is none of its parts,
+    as long as enough of the segment is where it was; else the segment itself has moved there.
+    """
+    far = np.array([segment.far_distance for segment in old.segments])[:, np.newaxis]
+    sizes = np.array([segment.n for segment in old.segments])
+    near = np.where(np.sqrt(apart) <= far, counts, 0)
+    is_where_it_was = near.sum(axis=1) >= SPLIT_PART * np.minimum(sizes, counts.sum(axis=1))
+    return np.where(is_where_it_was[:, np.newaxis] & (near.sum(axis=1, keepdims=True) > 0), near, counts)
 
 
-def _is_largest_child(share: FloatMatrix, one: int, new: int) -> bool:
-    return _is_split(share, one) and int(share[one].argmax()) == new
+def _decide(ids: Sequence[str], counts: IntVector, apart: FloatMatrix, labels: Mapping[str, str]) -> Matching:
+    """Who goes on as whom.
+
+    counts  (k_old, k_new) rows in both
+    apart   (k_old, k_new) squared distances of middles in the old space, to break ties
+    """
+    rows_of_old = counts.sum(axis=1, keepdims=True)
+    flow = _Flow(
+        ids=tuple(ids),
+        share=np.divide(counts, rows_of_old, out=np.zeros(counts.shape), where=rows_of_old > 0),
+        similar=jaccard(counts),
+        rows=rows_of_old[:, 0],
+        labels=labels,
+    )
+    merits = flow.similar - 1e-6 * apart / (apart.max() or 1.0) + flow.claims()
+    pairs = zip(*(side.tolist() for side in linear_sum_assignment(-merits)), strict=True)
+    kept = {new: one for one, new in pairs if flow.is_match(one, new)}
+    gone = [one for one in range(len(ids)) if one not in kept.values()]
+    return Matching(
+        groups=tuple(flow.match_of(new, kept.get(new)) for new in range(counts.shape[1])),
+        gone={ids[one]: flow.end_of(one) for one in gone},
+        why_gone={ids[one]: flow.why_gone(one) for one in gone},
+    )
 
 
-def _transition(share: FloatMatrix, one: int | None, new: int) -> Transition:
-    if one is None:
-        parents = [old for old in range(len(share)) if _is_split(share, old) and share[old, new] >= SPLIT_PART]
-        return Transition.SPLIT if parents else Transition.BORN
-    survivors = int((share[:, new] >= SURVIVES).sum())
-    if survivors >= 2:
-        return Transition.MERGED
-    return Transition.SPLIT if _is_split(share, one) else Transition.MATCHED
+@dataclass(frozen=True, slots=True)
+class _Flow:
+    """Where the customers of old segments are now.
+
+    share    (k_old, k_new) of each old segment's rows     similar  (k_old, k_new) Jaccard
+    rows     (k_old,) of each old segment
+    """
+
+    ids: tuple[str, ...]
+    share: FloatMatrix
+    similar: FloatMatrix
+    rows: IntVector
+    labels: Mapping[str, str]
+
+    def claims(self) -> FloatMatrix:
+        """(k_old, k_new) what comes before likeness: the larger parent of a merger, then survival and largest child."""
+        claims = np.zeros(self.share.shape)
+        for new in range(self.share.shape[1]):
+            parents = self.survivors(new)
+            if len(parents) >= 2:
+                heir = max(parents, key=lambda one: (self.rows[one], self.similar[one, new]))
+                claims[heir, new] = 2.0
+                # The others are retired: what little of them went elsewhere does not carry their id away.
+                claims[[one for one in parents if one != heir]] = -4.0
+        for one in range(len(self.share)):
+            into = int(self.share[one].argmax())
+            goes_on = self.is_split(one) or self.share[one, into] >= SURVIVES
+            # Where a group has more from another segment, it is that one's.
+            if goes_on and self.similar[one, into] >= self.similar[:, into].max():
+                claims[one, into] += 1.0
+        return claims
+
+    def survivors(self, new: int) -> list[int]:
+        return [one for one in range(len(self.share)) if self.share[one, new] >= SURVIVES]
+
+    def is_retired(self, one: int) -> bool:
+        """Whether a larger segment came into the same group."""
+        new = int(self.share[one].argmax())
+        return self.share[one, new] >= SURVIVES and len(self.survivors(new)) >= 2
+
+    def is_split(self, one: int) -> bool:
+        parts = self.share[one][self.share[one] >= SPLIT_PART]
+        return len(parts) >= 2 and float(parts.max()) < SURVIVES <= float(parts.sum())
+
+    def is_match(self, one: int, new: int) -> bool:
+        """Whether a pair of the Hungarian method is one."""
+        if self.is_retired(one) and self.share[one, new] < SURVIVES:
+            return False
+        is_child = self.is_split(one) and self.share[one, new] >= SPLIT_PART
+        return self.similar[one, new] >= LEAST_JACCARD or self.share[one, new] >= SURVIVES or is_child
+
+    def match_of(self, new: int, one: int | None) -> Match:
+        transition, why = self._born(new) if one is None else self._goes_on(new, one)
+        order = [old for old in np.argsort(-self.share[:, new], kind="stable") if self.share[old, new] >= NAMED_SOURCE]
+        return Match(
+            group=new,
+            transition=transition,
+            keeps=None if one is None else self.ids[one],
+            jaccard=0.0 if one is None else round(float(self.similar[one, new]), 4),
+            sources={self.ids[old]: round(float(self.share[old, new]), 4) for old in order},
+            why=why,
+        )
+
+    def _goes_on(self, new: int, one: int) -> tuple[Transition, str]:
+        name, share = self._name(one), float(self.share[one, new])
+        parents = self.survivors(new)
+        if len(parents) >= 2 and one in parents:
+            others = ", ".join(self._name(other) for other in parents if other != one)
+            return Transition.MERGED, (
+                f"{name} and {others} have become one: at least {SURVIVES:.0%} of each are here. "
+                f"It goes on as {name}, the largest of them."
+            )
+        if self.is_split(one):
+            which = "largest part" if new == int(self.share[one].argmax()) else "largest part that is nobody else's"
+            return Transition.SPLIT, (
+                f"{name} has fallen apart: parts of at least {SPLIT_PART:.0%} went different ways. "
+                f"It goes on as {name}, whose {which} ({share:.0%}) is here."
+            )
+        if share >= SURVIVES:
+            return Transition.MATCHED, (
+                f"It goes on as {name}: {share:.0%} of its customers are here; {SURVIVES:.0%} make it the same."
+            )
+        return Transition.MATCHED, (
+            f"It goes on as {name}, which it resembles most: of all customers in either, "
+            f"{self.similar[one, new]:.0%} are in both; at least {LEAST_JACCARD:.0%} make it the same."
+        )
+
+    def _born(self, new: int) -> tuple[Transition, str]:
+        parents = [one for one in range(len(self.share)) if self.is_split(one) and self.share[one, new] >= SPLIT_PART]
+        if parents:
+            one = max(parents, key=lambda parent: float(self.share[parent, new] * self.rows[parent]))
+            return Transition.SPLIT, (
+                f"{self._name(one)} has fallen apart and {self.share[one, new]:.0%} of its customers are here; "
+                "its id stays with another part, so this one is new."
+            )
+        return Transition.BORN, (
+            "It is new: none of the segments in use goes on in it. "
+            f"That takes {SURVIVES:.0%} of a segment's customers, or {LEAST_JACCARD:.0%} of all customers in either."
+        )
+
+    def end_of(self, one: int) -> Transition:
+        return Transition.MERGED if self.share[one].max() >= SURVIVES else Transition.ENDED
+
+    def why_gone(self, one: int) -> str:
+        name, most = self._name(one), float(self.share[one].max())
+        if self.end_of(one) is Transition.MERGED:
+            return f"{name} is retired: {most:.0%} of its customers are in a group that goes on as another segment."
+        if not self.rows[one]:
+            return f"{name} has ended: nobody belongs to it any more."
+        return f"{name} has ended: its customers went different ways, {most:.0%} at most to the same group."
+
+    def _name(self, one: int) -> str:
+        return f"“{self.labels.get(self.ids[one], self.ids[one])}”"
+
+
+def overrule(
+    matching: Matching, decisions: Mapping[int, str | None], *, labels: Mapping[str, str] = NO_LABELS
+) -> Matching:
+    """The matching as a person decides it: group → the id of the old segment it goes on as, None for a new one.
+
+    What is not decided stays. An id that no group keeps ends. Raises CannotOverrule for a group or an id that there
+    is not, and for an id that two groups would keep.
+    """
+    known = {one.keeps for one in matching.groups if one.keeps} | set(matching.gone)
+    for group, segment_id in decisions.items():
+        if group not in {one.group for one in matching.groups}:
+            raise CannotOverrule(f"There is no group {group} in this run.")
+        if segment_id is not None and segment_id not in known:
+            raise CannotOverrule(
+                f"No segment in use has the id {segment_id}. Choose one of: {', '.join(sorted(known))}."
+            )
+    groups = [_decided(one, decisions, labels) for one in matching.groups]
+    kept = [one.keeps for one in groups if one.keeps]
+    for segment_id in kept:
+        if kept.count(segment_id) > 1:
+            name = labels.get(segment_id, segment_id)
+            raise CannotOverrule(
+                f"Two groups would go on as “{name}”. Decide for the other one, too: another segment, or a new one."
+            )
+    freed = sorted(known - set(kept) - set(matching.gone))
+    return Matching(
+        groups=tuple(groups),
+        gone={one: end for one, end in matching.gone.items() if one not in kept}
+        | dict.fromkeys(freed, Transition.ENDED),
+        why_gone={one: why for one, why in matching.why_gone.items() if one not in kept}
+        | {one: f"“{labels.get(one, one)}” has ended: a person decided that no group goes on as it." for one in freed},
+    )
+
+
+def _decided(one: Match, decisions: Mapping[int, str | None], labels: Mapping[str, str]) -> Match:
+    if one.group not in decisions or decisions[one.group] == one.keeps:
+        return one
+    segment_id = decisions[one.group]
+    if segment_id is None:
+        why = "It is new: a person decided so."
+    else:
+        why = f"It goes on as “{labels.get(segment_id, segment_id)}”: a person decided so."
+    return replace(
+        one,
+        transition=Transition.BORN if segment_id is None else Transition.MATCHED,
+        keeps=segment_id,
+        # How alike the two are is known of the pair that was proposed only.
+        jaccard=0.0,
+        why=why,
+        is_overruled=True,
+    )
