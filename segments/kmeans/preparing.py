@@ -23,12 +23,15 @@ from segments.kmeans.shapes import (
     Scaling,
     Transform,
 )
-from segments.kmeans.warning import SKEWED, warnings_about
+from segments.kmeans.warning import SKEWED, skewness, warnings_about
 
 CLIP_PERCENTILES = (0.5, 99.5)
 # With fewer rows those percentiles lie among the last few customers, who are no outliers for being last.
 FEWEST_ROWS_TO_CLIP = 1_000
 MOST_KNOTS = 1_000
+# The squares and cubes of what is larger overflow; differences that are smaller vanish.
+LARGEST = 1e100
+SMALLEST = 1e-100
 MOST_COLUMNS_OF_A_CATEGORY = 10
 MOST_LEVELS = 1_000
 
@@ -131,7 +134,14 @@ def _reason_against(name: str, values: FloatVector, *, is_category: bool) -> Unu
         return Unusable(
             name, "infinite", f"{name} is infinite for some customers. Import their values anew or leave it out."
         )
-    if np.nanmin(values) == np.nanmax(values):
+    if np.nanmax(np.abs(values)) > LARGEST:
+        return Unusable(
+            name,
+            "too_large",
+            f"{name} is above {LARGEST:g} for some customers, more than distances can be computed with. "
+            "Import their values anew or leave it out.",
+        )
+    if np.nanmax(values) - np.nanmin(values) <= SMALLEST:
         return Unusable(
             name, "constant", f"{name} is the same for everybody, so it cannot tell groups apart. Leave it out."
         )
@@ -191,7 +201,7 @@ def _clip(choice: FeatureChoice, present: FloatVector, scaling: Scaling) -> tupl
 def _transform(asked: Transform, values: FloatVector, scaling: Scaling) -> Transform:
     if asked is not Transform.AUTO:
         return asked
-    if scaling is Scaling.NONE or abs(float(stats.skew(values))) <= SKEWED:
+    if scaling is Scaling.NONE or abs(skewness(values)) <= SKEWED:
         return Transform.NONE
     return Transform.LOG1P if values.min() >= 0 else Transform.YEO_JOHNSON
 

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
-from scipy import stats
 
 from segments.kmeans.model import bend
 from segments.kmeans.shapes import (
@@ -44,6 +43,15 @@ def warnings_about(prepared: Prepared, choices: Sequence[FeatureChoice]) -> Prep
         *_about_fairness([*names, *(spec.name for spec in prepared.categories)]),
     ]
     return replace(prepared, warnings=tuple(warnings))
+
+
+def skewness(values: FloatVector) -> float:
+    """The third standardized moment (Fisher's g1), 0 for values that are all the same."""
+    centred = values - values.mean()
+    # Within -1 and 1 no power overflows.
+    centred /= np.abs(centred).max() or 1.0
+    spread = float((centred**2).mean())
+    return float((centred**3).mean()) / spread**1.5 if spread else 0.0
 
 
 def _about_missing(choices: Sequence[FeatureChoice], raw: FloatMatrix) -> list[str]:
@@ -114,22 +122,22 @@ def _about_transforms(prepared: Prepared) -> list[str]:
         values = prepared.raw[:, column]
         present = values[~np.isnan(values)]
         clipped = np.clip(present, *spec.clip) if spec.clip else present
-        skewness = float(stats.skew(bend(spec.transform, spec.lambda_, clipped, spec.knots)))
+        tail = skewness(bend(spec.transform, spec.lambda_, clipped, spec.knots))
         if spec.transform is Transform.LOG1P and (negative := int((clipped < 0).sum())):
             warnings.append(
                 f"{spec.name} is below zero for {negative} customers, of which log1p makes zero. "
                 "Choose yeo_johnson for it."
             )
-        if abs(skewness) > SKEWED:
-            warnings.append(_skewed(spec, skewness))
+        if abs(tail) > SKEWED:
+            warnings.append(_skewed(spec, tail))
     return warnings
 
 
-def _skewed(spec: FeatureSpec, skewness: float) -> str:
-    tail = "high" if skewness > 0 else "low"
+def _skewed(spec: FeatureSpec, tail: float) -> str:
+    side = "high" if tail > 0 else "low"
     better = "rank" if spec.transform is not Transform.NONE else "log1p or rank"
     return (
-        f"{spec.name} is skewed (skewness {skewness:.1f}): a few very {tail} values pull groups towards themselves. "
+        f"{spec.name} is skewed (skewness {tail:.1f}): a few very {side} values pull groups towards themselves. "
         f"Choose the transform {better} for it."
     )
 

@@ -1,6 +1,7 @@
 """Each feature is prepared as people ask for it, categories among them, and scores later without the data."""
 
 import json
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -220,6 +221,40 @@ def test_a_category_of_one_level_and_one_of_thousands_are_refused() -> None:
         ("city", "constant"),
         ("street", "too_many_levels"),
     ]
+
+
+@pytest.mark.parametrize(("value", "code"), [(np.inf, "infinite"), (-1e150, "too_large")])
+def test_numbers_that_distances_cannot_be_computed_with_are_refused(even: FloatMatrix, value: float, code: str) -> None:
+    even[3, 0] = value
+    with pytest.raises(UnusableFeatures) as refused:
+        prepared(even, ["age", "score"])
+    assert [(reason.feature, reason.code) for reason in refused.value.reasons] == [("age", code)]
+
+
+AWKWARD = st.sampled_from(
+    [
+        lambda random, n: random.lognormal(0, 4, n),
+        lambda random, n: random.pareto(0.5, n) * 1e6,
+        lambda random, n: -random.pareto(1, n),
+        lambda random, n: np.append(np.zeros(n - 1), 1.0),
+        lambda random, n: 1e15 + random.integers(0, 5, n),
+        lambda random, n: np.append(random.normal(size=n - 1), 1e90),
+        lambda random, n: random.normal(size=n) * 1e-90,
+    ]
+)
+
+
+@settings(max_examples=150, deadline=None, derandomize=True)
+@given(AWKWARD, PREPARATION, st.sampled_from([50, 300, 1500]), st.integers(0, 1000))
+def test_the_oddest_numbers_are_prepared_or_refused_but_never_become_nonsense(
+    make: Any, choice: dict[str, Any], customers: int, seed: int
+) -> None:
+    random = np.random.default_rng(seed)
+    raw = np.column_stack([make(random, customers), random.normal(size=customers)])
+    raw[random.random(raw.shape) < 0.02] = np.nan
+    # Where the one odd value is missing, all are the same.
+    with suppress(UnusableFeatures):
+        assert np.isfinite(prepared(raw, [{"name": "odd"} | choice, "score"]).z).all()
 
 
 # ---- what people should know -----------------------------------------------------------------------------------------
