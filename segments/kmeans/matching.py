@@ -22,6 +22,9 @@ SURVIVES = 0.7
 SPLIT_PART = 0.3
 # Below, a pair is no match although the Hungarian method pairs whatever is left.
 LEAST_JACCARD = 0.3
+# A group whose middle is farther from an old segment than its far distance (the training p99) times this is no part of
+# it: a part that moves away a little still is.
+NEWCOMERS_BEYOND = 1.5
 # A segment that sent less than this share of its customers is not named as where a group comes from.
 NAMED_SOURCE = 0.05
 
@@ -143,12 +146,12 @@ def _as_before(old: Model, names: Sequence[str], prepared: Prepared) -> FloatMat
 def _without_newcomers(old: Model, counts: IntVector, apart: FloatMatrix) -> IntVector:
     """`counts` (k_old, k_new) without those who are of an old segment only because no other is nearer.
 
-    A group whose middle is farther from an old segment than nearly all of its customers ever were is none of its parts,
-    as long as enough of the segment is where it was; else the segment itself has moved there.
+    A group whose middle is much farther from an old segment than nearly all of its customers ever were is none of its
+    parts, as long as enough of the segment is where it was; else the segment itself has moved there.
     """
     far = np.array([segment.far_distance for segment in old.segments])[:, np.newaxis]
     sizes = np.array([segment.n for segment in old.segments])
-    near = np.where(np.sqrt(apart) <= far, counts, 0)
+    near = np.where(np.sqrt(apart) <= NEWCOMERS_BEYOND * far, counts, 0)
     is_where_it_was = near.sum(axis=1) >= SPLIT_PART * np.minimum(sizes, counts.sum(axis=1))
     return np.where(is_where_it_was[:, np.newaxis] & (near.sum(axis=1, keepdims=True) > 0), near, counts)
 
