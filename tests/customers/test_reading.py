@@ -1,8 +1,10 @@
 """Reading and checking, tried with files that nobody would think of: no row is lost, doubled or read otherwise."""
 
 import csv
+import gzip
 import io
 import json
+from collections.abc import Callable
 from typing import Any
 
 import polars as pl
@@ -17,6 +19,8 @@ from customers.files.mapping import MappedColumn
 from customers.files.reading import LINE, Piece, cell_name
 from customers.files.sampling import Dialect
 from customers.files.schema import BLOCK_BYTES, Column, FileProblem, Kind, LineTooLong
+from tests.customers.test_formats import looked_at, number, parquet, sheet, workbook
+from tests.customers.test_formats import text as cell_of_text
 
 WIDTH = 3
 LETTERS = "ab1é ,;\"\n'="
@@ -206,3 +210,138 @@ def test_any_bytes_are_a_table_or_are_refused_in_words(raw: bytes) -> None:
     assert sum(one.accepted.height for one in checked) + rejected == sum(
         piece.rows.height + len(piece.broken) for piece in found
     )
+
+
+HEADERS = ("customer id", "first name", "age", "birth date")
+NAME = st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=8)
+VALUE = st.none() | NAME | st.booleans() | st.integers(-(10**18), 10**18) | st.floats(allow_nan=False)
+VALUES = st.lists(st.tuples(VALUE, VALUE, VALUE, VALUE), min_size=1, max_size=12)
+Row = tuple[Any, ...]
+
+
+def as_text(said: Any) -> str:
+    return "" if said is None else str(said)
+
+
+def as_csv(table: list[Row]) -> bytes:
+    file = io.StringIO()
+    csv.writer(file).writerows([HEADERS, *[[as_text(said) for said in row] for row in table]])
+    return file.getvalue().encode()
+
+
+def as_ndjson(table: list[Row]) -> bytes:
+    return "".join(json.dumps(dict(zip(HEADERS, row, strict=True))) + "\n" for row in table).encode()
+
+
+def as_workbook(table: list[Row]) -> bytes:
+    cells = [
+        ["" if said is None else cell_of_text(said) if isinstance(said, str) else number(float(said)) for said in row]
+        for row in table
+    ]
+    return workbook(One=sheet({1: [cell_of_text(header) for header in HEADERS], **dict(enumerate(cells, start=2))}))
+
+
+def as_parquet(table: list[Row]) -> bytes:
+    columns = zip(*[[as_text(said) or None for said in row] for row in table], strict=True)
+    return parquet(**{name: pl.Series(column, dtype=pl.String) for name, column in zip(HEADERS, columns, strict=True)})
+
+
+def lines_that_went(raw: bytes, **said: Any) -> list[int]:
+    """The lines of accepted and of rejected rows. Raises FileProblem."""
+    columns = attributes.columns()
+    sample = looked_at(raw, **said)
+    mapped = mapping.apply(sample, columns, {sample.headers[-1]: "birth_date", sample.headers[0]: "external_id"})
+    pieces = reading.read_table(io.BytesIO(raw), sample.dialect, len(sample.headers))
+    checked = [checking.check(piece, mapped, sample.headers) for piece in pieces]
+    return [line for one in checked for part in (one.accepted, one.rejected) for line in part[LINE]]
+
+
+def went_or_refused(raw: bytes, **said: Any) -> list[int]:
+    """The same, or nothing when the file is refused in words."""
+    refused = []
+    try:
+        return lines_that_went(raw, **said)
+    except FileProblem as problem:
+        refused.append(problem)
+    assert refused[0].remedy
+    assert str(refused[0]).endswith(refused[0].remedy)
+    return []
+
+
+WRITERS = [(as_csv, 2, 100), (as_ndjson, 1, 100), (as_workbook, 2, 40), (as_parquet, 1, 12)]
+
+
+@pytest.mark.parametrize(("write", "first", "examples"), WRITERS, ids=["csv", "ndjson", "xlsx", "parquet"])
+def test_every_row_in_is_a_row_accepted_or_rejected(
+    write: Callable[[list[Row]], bytes], first: int, examples: int
+) -> None:
+    @settings(deadline=None, max_examples=examples)
+    @given(table=VALUES, is_packed=st.booleans())
+    def holds(table: list[Row], is_packed: bool) -> None:
+        raw = gzip.compress(write(table)) if is_packed else write(table)
+        is_said = [any(as_text(said).strip() for said in row) for row in table]
+        if not any(is_said):
+            return
+        lines = lines_that_went(raw)
+        assert sorted(lines) == [line for line, said in enumerate(is_said, start=first) if said]
+
+    holds()
+
+
+WRITTEN = {
+    "csv": as_csv,
+    "ndjson": as_ndjson,
+    "xlsx": as_workbook,
+    "parquet": as_parquet,
+}
+ENCODINGS = ["utf-8", "utf-8-sig", "utf-16", "utf-16-be", "utf-32", "cp1252", "shift_jis"]
+ENDS = ["\n", "\r\n", "\r"]
+PLAIN = [("1", "Zoë", "30", "2001-02-03"), ("2", None, "31", None), ("3", 'a"b,\n', "x", "3/4/2001")]
+
+
+@pytest.mark.parametrize(("kind", "examples"), [("csv", 200), ("ndjson", 200), ("xlsx", 60), ("parquet", 15)])
+def test_a_damaged_file_is_read_as_far_as_it_says_something_or_refused_in_words(kind: str, examples: int) -> None:
+    whole = WRITTEN[kind](PLAIN)
+
+    @settings(deadline=None, max_examples=examples)
+    @given(
+        cut=st.integers(0, len(whole)),
+        gone=st.integers(0, 9),
+        put=st.binary(max_size=12)
+        | st.sampled_from([b"\0", b'"', b"\xef\xbb\xbf", b"\xff\xfe", b"\r\n\r", b"{", b"\x1f\x8b"]),
+        is_packed=st.booleans(),
+    )
+    def holds(cut: int, gone: int, put: bytes, is_packed: bool) -> None:
+        raw = whole[:cut] + put + whole[cut + gone :]
+        if is_packed:
+            raw = gzip.compress(raw)
+        lines = went_or_refused(raw)
+        assert len(lines) == len(set(lines))
+
+    holds()
+
+
+@settings(deadline=None, max_examples=200)
+@given(
+    table=st.lists(st.tuples(NAME, NAME), min_size=1, max_size=8),
+    encoding=st.sampled_from(ENCODINGS),
+    end=st.lists(st.sampled_from(ENDS), min_size=1, max_size=3),
+    headers=st.sampled_from([("id", "first name"), ("id", "id"), ("", ""), ("first name", "x" * 300)]),
+    is_packed=st.booleans(),
+)
+def test_a_text_in_any_encoding_with_any_line_ends_is_a_table_or_refused(
+    table: list[tuple[str, str]], encoding: str, end: list[str], headers: tuple[str, str], is_packed: bool
+) -> None:
+    lines = [";".join(f'"{cell}"' for cell in row) for row in [headers, *table]]
+    raw = "".join(line + end[n % len(end)] for n, line in enumerate(lines)).encode(encoding, "replace")
+    raw = gzip.compress(raw) if is_packed else raw
+    for said in ({}, {"encoding": "cp1252", "has_header": True}):
+        went = went_or_refused(raw, **said)
+        assert len(went) == len(set(went))
+
+
+def test_a_cell_of_a_megabyte_is_a_cell_in_every_format() -> None:
+    long = "x" * 1024**2
+    for write in (as_ndjson, as_parquet, as_csv):
+        lines = lines_that_went(write([("1", "a", None, None), ("2", long, None, None)]))
+        assert len(lines) == 2
