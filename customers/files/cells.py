@@ -140,11 +140,11 @@ def read_cell(
     column: Column, cell: str, style: Style = USUAL, factor: float = 1.0
 ) -> str | float | bool | dt.date | Reason | None:
     """The value that a cell stands for, None when it says nothing, or the reason why it cannot be saved."""
-    text = cell.strip()
-    if column.kind in (Kind.TEXT, Kind.EMAIL) and text.startswith(GUARDED):
-        text = text[1:].strip()
+    text = said = cell.strip()
+    if column.kind in (Kind.TEXT, Kind.EMAIL) and said.startswith(GUARDED):
+        text = said[1:].strip()
     found = _read(column, text, style, factor)
-    return Reason(found.code, found.detail.replace("{}", shown(text))) if isinstance(found, Reason) else found
+    return Reason(found.code, found.detail.replace("{}", shown(said))) if isinstance(found, Reason) else found
 
 
 def _read(column: Column, text: str, style: Style, factor: float) -> str | float | bool | dt.date | Reason | None:

@@ -8,12 +8,12 @@ the few that do not fit are read one by one.
 import csv
 import re
 from collections.abc import Iterator, Sequence
-from functools import cached_property
 from typing import BinaryIO
 
 import polars as pl
 
 from customers.files import decoding
+from customers.files.decoding import Lines
 from customers.files.pieces import LINE, BrokenRow, Piece, cell_name, is_clean
 from customers.files.sampling import Dialect
 from customers.files.schema import BLOCK_BYTES, LineTooLong
@@ -60,7 +60,7 @@ class _Grammar:
     def read(self, text: bytes, first_line: int, is_last: bool) -> tuple[Piece, bytes]:
         """A piece, and what of the text belongs to the next one because its last row goes on beyond."""
         lines = text.count(b"\n") + (not text.endswith(b"\n"))
-        block = _Block(text, first_line, lines)
+        block = Lines(text, first_line, lines)
         broken: list[BrokenRow] = []
         unread = b""
         has_empty_lines = b"\n\n" in text or text.startswith(b"\n")
@@ -124,7 +124,7 @@ class _Grammar:
         return found if len(found) == len(rows) else [row.split(self.delimiter) for row in rows]
 
     def _untangle(
-        self, block: "_Block", is_last: bool, broken: list[BrokenRow]
+        self, block: Lines, is_last: bool, broken: list[BrokenRow]
     ) -> tuple[pl.DataFrame, dict[int, list[str]], bytes]:
         """The lines that are rows each; the rows that go over several lines or quote in their own way; what is read
         later.
@@ -169,7 +169,7 @@ class _Grammar:
         return None
 
     def _without_wrong_width(
-        self, rows: pl.DataFrame, block: "_Block", one_by_one: dict[int, list[str]], broken: list[BrokenRow]
+        self, rows: pl.DataFrame, block: Lines, one_by_one: dict[int, list[str]], broken: list[BrokenRow]
     ) -> pl.DataFrame:
         """Rows with as many cells as the header; the others are broken.
 
@@ -208,34 +208,3 @@ class _Grammar:
             return rows, 0
         said = rows.filter(~pl.all_horizontal(first, *others))
         return said, rows.height - said.height
-
-
-class _Block:
-    """The lines of some text, with their numbers in the file; split only when somebody asks."""
-
-    def __init__(self, text: bytes, first_line: int, count: int) -> None:
-        self.text = text
-        self.first_line = first_line
-        self.count = count
-
-    @property
-    def numbers(self) -> pl.Series:
-        return pl.int_range(self.first_line, self.first_line + self.count, dtype=pl.Int64, eager=True)
-
-    @cached_property
-    def texts(self) -> pl.Series:
-        """Every line, empty ones too; Polars splits a million in 0.05 s, Python in 0.5 s."""
-        absent = next((mark for mark in "\x01\x02\x03\x04\x05\x06" if mark.encode() not in self.text), None)
-        if absent:
-            lines = pl.read_csv(
-                self.text,
-                has_header=False,
-                separator=absent,
-                quote_char=None,
-                schema={"text": pl.String},
-                empty_string_is_null=False,
-            )["text"]
-            if len(lines) == self.count:
-                return lines
-        split = self.text.decode().split("\n")
-        return pl.Series("text", split[: self.count], dtype=pl.String)
