@@ -345,3 +345,33 @@ def test_a_cell_of_a_megabyte_is_a_cell_in_every_format() -> None:
     for write in (as_ndjson, as_parquet, as_csv):
         lines = lines_that_went(write([("1", "a", None, None), ("2", long, None, None)]))
         assert len(lines) == 2
+
+
+@settings(deadline=None, max_examples=200)
+@given(
+    table=st.lists(
+        st.dictionaries(st.sampled_from(HEADERS), VALUE | st.just('a\\"é\n'), min_size=1), min_size=1, max_size=9
+    ),
+    separators=st.sampled_from([(",", ":"), (", ", ": "), (" ,\t", "  :")]),
+    is_ascii=st.booleans(),
+)
+def test_however_an_object_is_written_its_values_are_the_cells(
+    table: list[dict[str, Any]], separators: tuple[str, str], is_ascii: bool
+) -> None:
+    lines = [json.dumps(one, separators=separators, ensure_ascii=is_ascii) for one in table]
+    raw = "\n".join([json.dumps(dict.fromkeys(HEADERS)), *lines]).encode()
+    sample = looked_at(raw)
+    (found,) = reading.read_table(io.BytesIO(raw), sample.dialect, len(HEADERS))
+    names = [cell_name(position) for position in range(len(HEADERS))]
+    read = {line: cells for line, *cells in found.rows.select(LINE, *names).iter_rows()}
+    expected = {
+        line: [json_text(one.get(header)) or None for header in HEADERS]
+        for line, one in enumerate(table, start=2)
+        if any(json_text(said).strip() for said in one.values())
+    }
+    assert read == expected
+
+
+def json_text(said: Any) -> str:
+    """A value as JSON writes it, but texts without their quotation marks, and nothing for null."""
+    return said if isinstance(said, str) else "" if said is None else json.dumps(said)
