@@ -9,7 +9,7 @@ from typing import Any
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from customers import attributes
@@ -275,7 +275,7 @@ WRITERS = [(as_csv, 2, 100), (as_ndjson, 1, 100), (as_workbook, 2, 40), (as_parq
 def test_every_row_in_is_a_row_accepted_or_rejected(
     write: Callable[[list[Row]], bytes], first: int, examples: int
 ) -> None:
-    @settings(deadline=None, max_examples=examples)
+    @settings(deadline=None, max_examples=examples, suppress_health_check=[HealthCheck.too_slow])
     @given(table=VALUES, is_packed=st.booleans())
     def holds(table: list[Row], is_packed: bool) -> None:
         raw = gzip.compress(write(table)) if is_packed else write(table)
@@ -303,7 +303,7 @@ PLAIN = [("1", "Zoë", "30", "2001-02-03"), ("2", None, "31", None), ("3", 'a"b,
 def test_a_damaged_file_is_read_as_far_as_it_says_something_or_refused_in_words(kind: str, examples: int) -> None:
     whole = WRITTEN[kind](PLAIN)
 
-    @settings(deadline=None, max_examples=examples)
+    @settings(deadline=None, max_examples=examples, suppress_health_check=[HealthCheck.too_slow])
     @given(
         cut=st.integers(0, len(whole)),
         gone=st.integers(0, 9),
@@ -321,7 +321,7 @@ def test_a_damaged_file_is_read_as_far_as_it_says_something_or_refused_in_words(
     holds()
 
 
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=200, suppress_health_check=[HealthCheck.too_slow])
 @given(
     table=st.lists(st.tuples(NAME, NAME), min_size=1, max_size=8),
     encoding=st.sampled_from(ENCODINGS),
@@ -347,7 +347,7 @@ def test_a_cell_of_a_megabyte_is_a_cell_in_every_format() -> None:
         assert len(lines) == 2
 
 
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=200, suppress_health_check=[HealthCheck.too_slow])
 @given(
     table=st.lists(
         st.dictionaries(st.sampled_from(HEADERS), VALUE | st.just('a\\"é\n'), min_size=1), min_size=1, max_size=9
