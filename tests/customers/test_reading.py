@@ -248,7 +248,7 @@ def as_parquet(table: list[Row]) -> bytes:
 
 def lines_that_went(raw: bytes, **said: Any) -> list[int]:
     """The lines of accepted and of rejected rows. Raises FileProblem."""
-    columns = attributes.columns()
+    columns = attributes.built_in()
     sample = looked_at(raw, **said)
     mapped = mapping.apply(sample, columns, {sample.headers[-1]: "birth_date", sample.headers[0]: "external_id"})
     pieces = reading.read_table(io.BytesIO(raw), sample.dialect, len(sample.headers))
