@@ -75,9 +75,10 @@ class Staged:
         copy_in(statement, [rows.select(keys).write_csv(include_header=False).encode()])
 
     def remove(self, lines: Sequence[int]) -> None:
-        """Take rows out again, by their lines."""
+        """Take rows out again, by their lines; an array of the column's own type is hashed, others are searched."""
         with connection.cursor() as cursor:
-            cursor.execute(sql.SQL("DELETE FROM {} WHERE line = ANY(%s)").format(self.identifier), [list(lines)])
+            statement = sql.SQL("DELETE FROM {} WHERE line = ANY(%s::bigint[])").format(self.identifier)
+            cursor.execute(statement, [list(lines)])
 
 
 class Incoming:
@@ -114,9 +115,8 @@ class Incoming:
         """Take rows out again, by their lines: ids count up from the first as rows come."""
         places = pl.concat(self.lines).is_in(list(lines)).arg_true() + self.first
         with connection.cursor() as cursor:
-            cursor.execute(
-                sql.SQL("DELETE FROM {} WHERE id = ANY(%s)").format(self.replacement.identifier), [places.to_list()]
-            )
+            statement = sql.SQL("DELETE FROM {} WHERE id = ANY(%s::bigint[])").format(self.replacement.identifier)
+            cursor.execute(statement, [places.to_list()])
 
     def take_place(self) -> bool:
         """Become the customers' table. False when somebody else brought customers meanwhile."""

@@ -1,5 +1,6 @@
 """Every setting of the site. Each environment variable is read once, here, with its reason beside it."""
 
+import logging
 import sys
 from pathlib import Path
 from typing import Any
@@ -325,6 +326,10 @@ USE_THOUSAND_SEPARATOR = True
 
 # What Prometheus sends as its bearer token; without one only this machine may read /metrics.
 METRICS_TOKEN: str = env.str("METRICS_TOKEN", default="")
+
+if PROCESS != "command":
+    # What libraries warn of is a line like any other.
+    logging.captureWarnings(capture=True)
 
 LOGGING: dict[str, Any] = {
     "version": 1,

@@ -311,13 +311,14 @@ class Supervisor:
             *("--worker-class", "gthread", "--threads", str(site.web_threads)),
             # A stream of a million members may take its time; gthread only watches that the worker itself lives.
             *("--timeout", "60", "--graceful-timeout", "20"),
+            *("--logger-class", "segmentation_site.embedded.web_logging.SharedLogger"),
             *("--control-socket", str(site.folder.sockets / "gunicorn.ctl")),
             *shared_memory,
         ]
 
     def _worker(self) -> list[str]:
         return [
-            *(sys.executable, "-m", "celery", "-A", "segmentation_site", "worker"),
+            *(sys.executable, "-m", "celery", "-q", "-A", "segmentation_site", "worker"),
             *("--concurrency", str(self.site.worker_concurrency)),
             *("--loglevel", "INFO", "--without-gossip", "--without-mingle"),
             *("--max-memory-per-child", "2000000"),
@@ -325,7 +326,7 @@ class Supervisor:
 
     def _scheduler(self) -> list[str]:
         return [
-            *(sys.executable, "-m", "celery", "-A", "segmentation_site", "beat"),
+            *(sys.executable, "-m", "celery", "-q", "-A", "segmentation_site", "beat"),
             *("--loglevel", "INFO", "--max-interval", str(self.site.sweep_seconds)),
             *("--pidfile", "", "--schedule", str(self.site.folder.run / "celerybeat-schedule")),
         ]

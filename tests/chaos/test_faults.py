@@ -52,7 +52,7 @@ def test_an_import_whose_worker_is_killed_is_done_by_another_as_if_nothing_had_h
     trial.check_nothing_is_left_over()
 
 
-@pytest.mark.parametrize("phase", ["trying", "profiling", "storing"])
+@pytest.mark.parametrize("phase", ["reading", "trying", "choosing", "profiling", "storing"])
 def test_a_run_whose_worker_is_killed_is_done_by_another_and_readers_see_one_run_whole(
     trial: Trial, phase: str
 ) -> None:
@@ -62,11 +62,8 @@ def test_a_run_whose_worker_is_killed_is_done_by_another_and_readers_see_one_run
     trial.ended(RUNS, first)
 
     second = trial.run(slug, publish=True)
-    if phase == "storing":
-        trial.wait_for_statement("segments_assignment")
-    else:
-        trial.wait_for_phase(RUNS, second, phase)
-    trial.kill_children("worker")
+    with trial.in_phase(second, phase):
+        trial.kill_children("worker")
 
     seen = Counter[str]()
     while trial.row(RUNS, second)["status"] not in ("done", "failed"):
@@ -80,6 +77,40 @@ def test_a_run_whose_worker_is_killed_is_done_by_another_and_readers_see_one_run
     assert set(seen) <= {first, second}
     trial.check_runs_are_whole()
     trial.check_nothing_is_left_over()
+
+
+@pytest.mark.parametrize("phase", ["reading", "trying", "choosing", "profiling", "storing"])
+def test_a_run_that_is_cancelled_in_any_phase_ends_soon_and_keeps_nothing(trial: Trial, phase: str) -> None:
+    in_place(trial, PEOPLE)
+    slug = trial.define("Income", k="auto", k_range=[4, 6])
+    first = trial.run(slug, publish=True)
+    trial.ended(RUNS, first)
+
+    second = trial.run(slug, publish=True)
+    with trial.in_phase(second, phase):
+        assert trial.call("POST", f"/runs/{second}/cancel").status_code == 202
+    row = trial.ended(RUNS, second, seconds=35)
+    # A run that was nearly through may be quicker than the cancel; then all of it is there.
+    expected = first if row["status"] == "cancelled" else second
+    assert row["status"] == "cancelled" or phase in ("profiling", "storing")
+    assert trial.call("GET", f"/segmentations/{slug}").json()["published_run"] == expected
+    trial.check_runs_are_whole()
+    trial.check_nothing_is_left_over()
+
+
+def test_a_message_that_comes_five_times_is_heeded_once(trial: Trial) -> None:
+    in_place(trial, 1000)
+    slug = trial.define("Income")
+    with trial.frozen("worker"):
+        imports = [trial.upload(f"id,age\nx{number},{number}\n".encode()) for number in range(20, 25)]
+        run = trial.run(slug)
+        for one in imports:
+            trial.send_again("customers.execute_import", trial.row(IMPORTS, one)["id"], times=4)
+        trial.send_again("segments.execute_run", trial.row(RUNS, run)["id"], times=4)
+    ended = [trial.ended(IMPORTS, one) for one in imports] + [trial.ended(RUNS, run)]
+    assert [(row["status"], row["attempt"]) for row in ended] == [("done", 1)] * 6
+    assert {row["created"] for row in ended[:5]} == {1}
+    assert trial.count("customers_customer") == good_rows(1000) + 5
 
 
 def test_with_the_broker_frozen_a_start_is_answered_within_seven_seconds_and_done_later(trial: Trial) -> None:

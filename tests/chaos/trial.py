@@ -15,6 +15,7 @@ from typing import Any
 import psutil
 import psycopg
 import requests
+from celery import Celery
 from psycopg.rows import dict_row
 
 from customers.files.generating import write_customers
@@ -96,6 +97,14 @@ class Trial:
         assert answer.status_code == 202, answer.text
         return str(answer.json()["id"])
 
+    def send_again(self, task: str, pk: int, times: int) -> None:
+        """The job's message once more, by the very broker."""
+        socket = DataFolder(self.site.folder).redis_url.removeprefix("unix://")
+        app = Celery(broker=f"redis+socket://{socket}?virtual_host=0")
+        with app.connection_for_write() as connection:
+            for _ in range(times):
+                app.send_task(task, args=[pk], connection=connection, queue="jobs")
+
     # ---- as its owner looks into it
 
     @contextmanager
@@ -140,6 +149,36 @@ class Trial:
         with self.database() as cursor:
             while not cursor.execute(query, [f"%{words}%"]).fetchall():
                 assert time.monotonic() < deadline, f"no worker came to {words!r}"
+
+    @contextmanager
+    def held(self, statement: str) -> Iterator[None]:
+        """Somebody holds the locks of this statement in the block, so that whoever comes to them waits there."""
+        url = DataFolder(self.site.folder).database_url
+        with psycopg.connect(url, connect_timeout=5) as connection:
+            connection.execute(statement)
+            yield
+            connection.rollback()
+
+    @contextmanager
+    def in_phase(self, run: str, phase: str) -> Iterator[None]:
+        """The run is at work in this phase in the block."""
+        if phase == "reading":
+            with self.held("LOCK TABLE customers_customer IN ACCESS EXCLUSIVE MODE"):
+                self.wait_for_statement("array_agg")
+                yield
+        elif phase == "choosing":
+            first = f"SELECT k FROM segments_candidate WHERE run_id = {self.row(RUNS, run)['id']}"
+            eventually(lambda: self.ask(first), what="the first candidate")
+            with self.held(f"{first} FOR UPDATE"):
+                self.wait_for_statement('UPDATE "segments_candidate"')
+                yield
+        elif phase == "storing":
+            with self.held("LOCK TABLE segments_assignment IN SHARE MODE"):
+                self.wait_for_statement("segments_assignment")
+                yield
+        else:
+            self.wait_for_phase(RUNS, run, phase)
+            yield
 
     def wait_for_phase(self, table: str, public_id: str, phase: str) -> None:
         """Returns when the job has written that it is in this phase."""

@@ -1,5 +1,6 @@
 """`up`: the whole site by one command, kept up when its parts die, stopped in order, found again by the next start."""
 
+import json
 import os
 import re
 import shutil
@@ -210,3 +211,11 @@ def test_a_database_that_does_not_answer_is_said_in_one_sentence(folder: Path) -
     assert "The database does not answer: connection failed" in done.stderr
     assert "DATABASE_URL" in done.stderr
     assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("name", ["web", "worker", "scheduler"])
+def test_every_line_that_our_processes_log_is_one_json_object(site: Site, name: str) -> None:
+    site.page("/accounts/login/")
+    lines = eventually(lambda: (site.folder / "logs" / f"{name}.log").read_text().splitlines(), what="lines")
+    read = [json.loads(line) for line in lines if line]
+    assert all(line["event"] and line["time"] and line["level"] for line in read)
