@@ -164,7 +164,7 @@ class Trial:
         """The run is at work in this phase in the block."""
         if phase == "reading":
             with self.held("LOCK TABLE customers_customer IN ACCESS EXCLUSIVE MODE"):
-                self.wait_for_statement("array_agg")
+                self.wait_for_statement("customers_customer")
                 yield
         elif phase == "choosing":
             first = f"SELECT k FROM segments_candidate WHERE run_id = {self.row(RUNS, run)['id']}"
