@@ -93,6 +93,7 @@ class Tried:
 
     fit: Fit
     measured: Measured
+    separation: measuring.Separation
     stability: FloatVector
 
 
@@ -112,10 +113,11 @@ def _try_each_k(run: Run, prepared: Prepared, definition: Definition, lease: Lea
             if tried:
                 break
             raise CannotSegment(detail=str(error)) from error
-        measured = measuring.measure(prepared, fit, salt=run.seed)
+        separation = measuring.separation(prepared, fit, salt=run.seed)
+        measured = measuring.measure(prepared, fit, salt=run.seed, known=separation)
         stability = measuring.stability(prepared, fit, salt=run.seed, check=lease.check)
         measured = replace(measured, stability=float(stability.min()), seconds=time.perf_counter() - started)
-        tried[k] = Tried(fit, measured, stability)
+        tried[k] = Tried(fit, measured, separation, stability)
         with lease.writing():
             _store_candidate(run, measured)
     return tried
@@ -151,7 +153,7 @@ def _profile(run: Run, prepared: Prepared, chosen: Tried, lease: Lease[Run]) -> 
         prepared,
         chosen.fit,
         salt=run.seed,
-        silhouettes=measuring.silhouette_by_group(prepared, chosen.fit, salt=run.seed),
+        silhouettes=chosen.separation.by_group,
         stabilities=[float(value) for value in chosen.stability],
     )
 

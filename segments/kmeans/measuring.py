@@ -1,93 +1,161 @@
 """How good a partition is: side by side, none of them alone."""
 
-from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
-from sklearn.metrics import calinski_harabasz_score, davies_bouldin_score, silhouette_samples
-from threadpoolctl import threadpool_limits
 
-from segments.kmeans.fitting import THREADS, lloyd, starting_centres
+from segments.kmeans.fitting import Check, SideBySide, one_thread
 from segments.kmeans.model import nearest_two
 from segments.kmeans.sampling import hashed_sample
 from segments.kmeans.shapes import Fit, FloatMatrix, FloatVector, IntVector, Measured, Prepared
 
 # A silhouette of n rows costs n²; its sampling error is about .25 / √n, so .0025 here.
 SAMPLE_FOR_SILHOUETTE = 10_000
+# Distances between so many rows and as many others are held at once: half a megabyte, which stays in a core's cache.
+BLOCK = 256
 SAMPLE_FOR_STABILITY = 2_000
 BOOTSTRAPS = 40
-STARTS_PER_BOOTSTRAP = 3
-
-Check = Callable[[], None]
+STARTS_PER_BOOTSTRAP, PASSES_PER_START = 6, 4
 
 
-def measure(prepared: Prepared, fit: Fit, *, salt: int) -> Measured:
+@dataclass(frozen=True, slots=True)
+class Separation:
+    """The mean silhouette of the rows, and of each group's (k,); None where there is nothing to compare."""
+
+    mean: float | None
+    by_group: list[float | None]
+
+
+def separation(prepared: Prepared, fit: Fit, *, salt: int) -> Separation:
+    """Silhouettes of at most 10,000 hashed rows; None for a group that the sample misses."""
+    z, labels = _sample(prepared, fit, salt)
+    if not _can_compare(labels):
+        return Separation(None, [None] * fit.k)
+    values = silhouettes(z, labels)
+    by_group = [float(values[labels == group].mean()) if np.any(labels == group) else None for group in range(fit.k)]
+    return Separation(float(values.mean()), by_group)
+
+
+def measure(prepared: Prepared, fit: Fit, *, salt: int, known: Separation | None = None) -> Measured:
     """Inertia and sizes of everybody.
 
-    Silhouette, Davies-Bouldin and Calinski-Harabasz of at most 10,000 hashed rows.
+    Silhouette (`known`, if it is already), Davies-Bouldin and Calinski-Harabasz of at most 10,000 hashed rows.
     """
     sizes = fit.sizes
-    rows = hashed_sample(prepared.ids, SAMPLE_FOR_SILHOUETTE, salt)
-    z, labels = prepared.z[rows], fit.labels[rows]
-    can_compare = 2 <= len(np.unique(labels)) < len(labels)
-    with threadpool_limits(THREADS):
-        separation = float(silhouette_samples(z, labels).mean()) if can_compare else None
+    z, labels = _sample(prepared, fit, salt)
+    apart, ratio = spread(z, labels) if _can_compare(labels) else (None, None)
     return Measured(
         k=fit.k,
         inertia=fit.inertia,
-        silhouette=separation,
-        davies_bouldin=float(davies_bouldin_score(z, labels)) if can_compare else None,
-        calinski_harabasz=float(calinski_harabasz_score(z, labels)) if can_compare else None,
+        silhouette=(known or separation(prepared, fit, salt=salt)).mean,
+        davies_bouldin=apart,
+        calinski_harabasz=ratio,
         smallest_share=float(sizes.min() / len(prepared.ids)),
         smallest_size=int(sizes.min()),
     )
 
 
-def silhouette_by_group(prepared: Prepared, fit: Fit, *, salt: int) -> list[float | None]:
-    """The mean silhouette of each group, on at most 10,000 hashed rows; None for a group that the sample misses."""
+def _sample(prepared: Prepared, fit: Fit, salt: int) -> tuple[FloatMatrix, IntVector]:
     rows = hashed_sample(prepared.ids, SAMPLE_FOR_SILHOUETTE, salt)
-    labels = fit.labels[rows]
-    if not 2 <= len(np.unique(labels)) < len(labels):
-        return [None] * fit.k
-    with threadpool_limits(THREADS):
-        values = silhouette_samples(prepared.z[rows], labels)
-    return [float(values[labels == group].mean()) if np.any(labels == group) else None for group in range(fit.k)]
+    return prepared.z[rows], fit.labels[rows]
+
+
+def _can_compare(labels: IntVector) -> bool:
+    return 2 <= len(np.unique(labels)) < len(labels)
+
+
+def silhouettes(z: FloatMatrix, labels: IntVector) -> FloatVector:
+    """The silhouette of each row (Rousseeuw 1987), (n,); that of a row alone in its group is 0.
+
+    scikit-learn's `silhouette_samples` in a sixth of its time: each pair of rows is measured once, in blocks that
+    stay in the cache, and rows lie group by group, so that a sum over a group is one product.
+    """
+    _, labels, sizes = np.unique(labels, return_inverse=True, return_counts=True)
+    order = np.argsort(labels, kind="stable")
+    labels = labels[order]
+    with one_thread():
+        means = _distances_to_groups(z[order], sizes)
+    each, others = np.arange(len(z)), np.maximum(sizes[labels] - 1, 1)
+    within = means[each, labels] / others
+    means /= sizes
+    means[each, labels] = np.inf
+    between = means.min(axis=1)
+    larger = np.maximum(within, between)
+    apart = np.divide(between - within, larger, out=np.zeros(len(z)), where=(larger > 0) & (sizes[labels] > 1))
+    values = np.empty(len(z))
+    values[order] = apart
+    return values
+
+
+def _distances_to_groups(z: FloatMatrix, sizes: IntVector) -> FloatMatrix:
+    """(n, k) sums of each row's distances to the rows of each group; the rows lie group by group."""
+    z = z - z.mean(axis=0)
+    squares, ones = np.einsum("ij,ij->i", z, z)[:, None], np.ones((len(z), 1))
+    # One product gives x² − 2xy + y².
+    left = np.hstack([-2 * z, ones, squares])
+    right = np.ascontiguousarray(np.hstack([z, squares, ones]).T)
+    ends = sizes.cumsum()
+    blocks = [
+        (group, slice(start, min(start + BLOCK, end)))
+        for group, end in enumerate(ends)
+        for start in range(end - sizes[group], end, BLOCK)
+    ]
+    sums = np.zeros((len(z), len(sizes)))
+    for number, (group, rows) in enumerate(blocks):
+        for other, columns in blocks[number:]:
+            distances = left[rows] @ right[:, columns]
+            np.maximum(distances, 0, out=distances)
+            if rows == columns:
+                np.fill_diagonal(distances, 0)
+            np.sqrt(distances, out=distances)
+            sums[rows, other] += distances @ ones[columns, 0]
+            if rows != columns:
+                sums[columns, group] += ones[rows, 0] @ distances
+    return sums
+
+
+def spread(z: FloatMatrix, labels: IntVector) -> tuple[float, float]:
+    """The indices of Davies and Bouldin 1979 (0 is best) and of Calinski and Harabasz 1974 (more is better)."""
+    _, labels, sizes = np.unique(labels, return_inverse=True, return_counts=True)
+    k = len(sizes)
+    middles = np.column_stack([np.bincount(labels, column, k) for column in z.T]) / sizes[:, None]
+    squares = np.square(z - middles[labels]).sum(axis=1)
+    radii = np.bincount(labels, np.sqrt(squares), k) / sizes
+    apart = np.sqrt(np.square(middles[:, None] - middles[None]).sum(axis=2))
+    overlaps = np.divide(radii[:, None] + radii[None], apart, out=np.zeros((k, k)), where=apart > 0)
+    between = float(sizes @ np.square(middles - z.mean(axis=0)).sum(axis=1))
+    within = float(squares.sum())
+    ratio = between * (len(z) - k) / (within * (k - 1)) if within else 1.0
+    return float(overlaps.max(axis=1).mean()), ratio
 
 
 def stability(prepared: Prepared, fit: Fit, *, salt: int, check: Check) -> FloatVector:
     """How well each group is found again in bootstrap samples: its mean Jaccard similarity, (k,).
 
     clusterboot of Hennig 2007: at least .75 is valid, at least .85 highly stable, under .6 not to be trusted.
-    Computed on at most 2,000 hashed rows, 40 resamples.
+    Computed on at most 2,000 hashed rows, 40 resamples, each refitted from cold starts: starts from the known
+    centroids would find themselves again.
     """
     rows = hashed_sample(prepared.ids, SAMPLE_FOR_STABILITY, salt)
     z, labels = prepared.z[rows], fit.labels[rows]
     random = np.random.default_rng([salt, fit.k])
     similarities = np.zeros((BOOTSTRAPS, fit.k))
-    with threadpool_limits(THREADS):
+    with one_thread():
         for bootstrap in range(BOOTSTRAPS):
             check()
-            drawn = random.integers(0, len(z), len(z))
-            similarities[bootstrap] = _jaccard_of_best(labels[drawn], _refit(z[drawn], fit, random), fit.k)
+            # How often each row was drawn.
+            drawn = np.bincount(random.integers(0, len(z), len(z)), minlength=len(z))
+            rows_drawn = SideBySide(z, drawn)
+            centres = rows_drawn.best(fit.k, random, starts=STARTS_PER_BOOTSTRAP, passes=PASSES_PER_START)
+            found = nearest_two(z, centres).nearest
+            similarities[bootstrap] = jaccard(_weighted_overlap(labels, found, drawn, fit.k)).max(axis=1)
     mean: FloatVector = similarities.mean(axis=0)
     return mean
 
 
-def _refit(z: FloatMatrix, fit: Fit, random: np.random.Generator) -> IntVector:
-    """Labels of a cold fit on resampled rows: a start from the known centroids would find itself again."""
-    fits = [
-        lloyd(z, starting_centres(z, fit.k, int(seed))) for seed in random.integers(0, 2**31 - 1, STARTS_PER_BOOTSTRAP)
-    ]
-    best = min(fits, key=lambda found: found.inertia_)
-    return nearest_two(z, best.cluster_centers_).nearest
-
-
-def _jaccard_of_best(known: IntVector, found: IntVector, k: int) -> FloatVector:
-    """For each known group the Jaccard similarity to the found group that is most like it.
-
-    0 for one that was not drawn.
-    """
-    best: FloatVector = jaccard(overlap(known, found, k, k)).max(axis=1)
-    return best
+def _weighted_overlap(one: IntVector, other: IntVector, weights: IntVector, k: int) -> IntVector:
+    """(k, k) counts of rows in both groups, each as often as its weight; a group that was not drawn has none."""
+    return np.bincount(one * k + other, weights, minlength=k * k).astype(np.int64).reshape(k, k)
 
 
 def overlap(one: IntVector, other: IntVector, k_one: int, k_other: int) -> IntVector:

@@ -1,18 +1,17 @@
 """What segments look like: per segment and feature the figures that people read, and a sample of points to draw."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 
 from segments.kmeans.sampling import hashed_order
-from segments.kmeans.shapes import FeatureProfile, Fit, FloatMatrix, FloatVector, IntVector, Prepared, Profile
+from segments.kmeans.shapes import FeatureProfile, Fit, FloatVector, IntVector, Prepared, Profile
 
 BINS = 20
 POINTS = 1_500
 FEWEST_POINTS_OF_A_SEGMENT = 30
 TYPICAL_CUSTOMERS = 5
-FIGURES = ("count", "mean", "sd", "minimum", "q1", "median", "q3", "maximum")
 
 
 def profile(
@@ -28,124 +27,138 @@ def profile(
     Figures are of the values as they were read, in their own units; missing ones are counted and left out. Standard
     deviations divide by n.
     """
-    names = [spec.name for spec in prepared.specs]
-    edges = [_edges(prepared.raw[:, column]) for column in range(len(names))]
-    table = pd.DataFrame(prepared.raw, columns=names)
-    everybody = _figures(table, np.zeros(len(table), dtype=np.int64))[0]
-    by_group = _figures(table, fit.labels)
-    eta = [_eta_squared(everybody[name], [group[name] for group in by_group]) for name in names]
-    filled = np.where(np.isnan(prepared.raw), [spec.impute for spec in prepared.specs], prepared.raw)
+    # Small numbers sort in linear time.
+    by_group = np.split(np.argsort(fit.labels.astype(np.uint8), kind="stable"), fit.sizes.cumsum()[:-1])
+    columns = [
+        _describe(spec.name, np.ascontiguousarray(prepared.raw[:, column]), spec.impute, by_group)
+        for column, spec in enumerate(prepared.specs)
+    ]
     order = hashed_order(prepared.ids, salt)
-
-    def features(rows: IntVector, figures: dict[str, dict[str, float]]) -> tuple[FeatureProfile, ...]:
-        return tuple(
-            _feature(name, figures[name], everybody[name], prepared.raw[rows, column], edges[column], eta[column])
-            for column, name in enumerate(names)
-        )
-
     whole = Profile(
         size=len(prepared.ids),
         share=1.0,
-        features=features(np.arange(len(prepared.ids)), everybody),
-        centroid=_means(names, filled),
+        features=tuple(column.everybody for column in columns),
+        centroid={column.everybody.name: column.middle for column in columns},
     )
-    profiles = []
-    for group in range(fit.k):
-        rows = np.flatnonzero(fit.labels == group)
-        profiles.append(
-            Profile(
-                size=len(rows),
-                share=len(rows) / len(prepared.ids),
-                features=features(rows, by_group[group]),
-                centroid=_means(names, filled[rows]),
-                sample=_sample(filled, rows, order, len(prepared.ids)),
-                typical=_typical(prepared.ids, fit.distance, rows),
-                silhouette=silhouettes[group],
-                stability=stabilities[group],
-            )
+    return whole, [
+        Profile(
+            size=len(rows),
+            share=len(rows) / len(prepared.ids),
+            features=tuple(column.groups[group] for column in columns),
+            centroid={column.everybody.name: column.middles[group] for column in columns},
+            sample=_sample(prepared, rows, order[rows]),
+            typical=_typical(prepared.ids[rows], fit.distance[rows]),
+            silhouette=silhouettes[group],
+            stability=stabilities[group],
         )
-    return whole, profiles
-
-
-def _figures(table: pd.DataFrame, labels: IntVector) -> list[dict[str, dict[str, float]]]:
-    """For each group: feature → figure → value (NaN where a group has no value of the feature)."""
-    grouped = table.groupby(labels, sort=True)
-    frames: dict[str, pd.DataFrame] = {
-        "count": grouped.count(),
-        "mean": grouped.mean(),
-        "sd": grouped.std(ddof=0),
-        "minimum": grouped.min(),
-        "q1": grouped.quantile(0.25),
-        "median": grouped.median(),
-        "q3": grouped.quantile(0.75),
-        "maximum": grouped.max(),
-    }
-    return [
-        {
-            str(name): {figure: float(frames[figure][name].to_numpy()[group]) for figure in FIGURES}
-            for name in table.columns
-        }
-        for group in range(len(frames["count"]))
+        for group, rows in enumerate(by_group)
     ]
 
 
-def _eta_squared(everybody: dict[str, float], groups: Sequence[dict[str, float]]) -> float:
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One feature of everybody and of each group; the middles are means with missing values filled in."""
+
+    everybody: FeatureProfile
+    groups: list[FeatureProfile]
+    middle: float
+    middles: list[float]
+
+
+def _describe(name: str, values: FloatVector, impute: float, by_group: Sequence[IntVector]) -> Column:
+    whole, parts = Ascending(values), [Ascending(values[rows]) for rows in by_group]
+    edges, eta_squared = _edges(whole.present), _eta_squared(whole, parts)
+    everybody, *groups = [_feature(name, one, whole, edges, eta_squared) for one in [whole, *parts]]
+    return Column(everybody, groups, whole.filled_mean(impute), [part.filled_mean(impute) for part in parts])
+
+
+class Ascending:
+    """Values in ascending order, from which quartiles, extremes and bins can be read off; missing ones are counted."""
+
+    def __init__(self, values: FloatVector) -> None:
+        self.missing = int(np.isnan(values).sum())
+        # Missing ones come last.
+        self.present = np.sort(values)[: len(values) - self.missing]
+        self.mean = float(self.present.mean()) if len(self.present) else 0.0
+        self.sd = float(self.present.std()) if len(self.present) else 0.0
+
+    def filled_mean(self, impute: float) -> float:
+        return (self.mean * len(self.present) + impute * self.missing) / (len(self.present) + self.missing)
+
+    def quantile(self, part: float) -> float:
+        """Between the two nearest values in proportion, as numpy and pandas do by default."""
+        position = part * (len(self.present) - 1)
+        low = int(position)
+        high = min(low + 1, len(self.present) - 1)
+        return float(self.present[low] + (position - low) * (self.present[high] - self.present[low]))
+
+    def figures(self) -> dict[str, float]:
+        if not len(self.present):
+            return {}
+        return {
+            "mean": self.mean,
+            "sd": self.sd,
+            "minimum": float(self.present[0]),
+            "q1": self.quantile(0.25),
+            "median": self.quantile(0.5),
+            "q3": self.quantile(0.75),
+            "maximum": float(self.present[-1]),
+        }
+
+
+def _eta_squared(everybody: Ascending, groups: Sequence[Ascending]) -> float:
     """The part of a feature's variance that lies between groups, 0 to 1 (η², Pearson 1905)."""
-    total = everybody["sd"] ** 2 * everybody["count"]
-    between = sum(
-        group["count"] * (group["mean"] - everybody["mean"]) ** 2 for group in groups if group["count"] and total
-    )
+    total = everybody.sd**2 * len(everybody.present)
+    between = sum(len(group.present) * (group.mean - everybody.mean) ** 2 for group in groups)
     return float(between / total) if total else 0.0
 
 
 def _feature(
-    name: str,
-    figures: dict[str, float],
-    everybody: dict[str, float],
-    values: FloatVector,
-    edges: FloatVector,
-    eta_squared: float,
+    name: str, values: Ascending, everybody: Ascending, edges: FloatVector, eta_squared: float
 ) -> FeatureProfile:
-    z = (figures["mean"] - everybody["mean"]) / everybody["sd"] if everybody["sd"] else 0.0
-    present = values[~np.isnan(values)]
+    nothing: dict[str, float | None] = dict.fromkeys(("mean", "sd", "minimum", "q1", "median", "q3", "maximum"))
+    has_z = everybody.sd > 0 and len(values.present) > 0
     # What lies beyond the outer edges is counted in the outer bins.
-    bins = np.histogram(np.clip(present, edges[0], edges[-1]), bins=edges)[0]
+    inner = np.searchsorted(values.present, edges[1:-1])
+    bins = np.diff(np.concatenate([[0], inner, [len(values.present)]]))
     return FeatureProfile(
         name=name,
-        count=len(present),
-        missing=len(values) - len(present),
-        **{figure: _or_none(figures[figure]) for figure in FIGURES if figure != "count"},
-        z=0.0 if np.isnan(z) else float(z),
+        count=len(values.present),
+        missing=values.missing,
+        **(nothing | values.figures()),
+        z=(values.mean - everybody.mean) / everybody.sd if has_z else 0.0,
         eta_squared=eta_squared,
         bins=tuple(int(count) for count in bins),
         edges=tuple(float(edge) for edge in edges),
     )
 
 
-def _or_none(value: float) -> float | None:
-    return None if np.isnan(value) else value
-
-
-def _edges(values: FloatVector) -> FloatVector:
+def _edges(ascending: FloatVector) -> FloatVector:
     """Edges of equal bins between the outer half percents, so that one odd value does not flatten the picture."""
-    present = values[~np.isnan(values)]
-    low, high = np.percentile(present, [0.5, 99.5]) if len(present) > 200 else (present.min(), present.max())
+    low, high = ascending[0], ascending[-1]
+    if len(ascending) > 200:
+        low, high = np.percentile(ascending, [0.5, 99.5])
     if low == high:
         low, high = low - 0.5, high + 0.5
     return np.linspace(low, high, BINS + 1)
 
 
-def _means(names: Sequence[str], values: FloatMatrix) -> dict[str, float]:
-    return {name: float(mean) for name, mean in zip(names, values.mean(axis=0), strict=True)}
-
-
-def _sample(filled: FloatMatrix, rows: IntVector, order: np.ndarray, customers: int) -> tuple[tuple[float, ...], ...]:
+def _sample(prepared: Prepared, rows: IntVector, order: np.ndarray) -> tuple[tuple[float, ...], ...]:
     """A group's part of the points to draw: those whose ids hash lowest, everybody where there are few."""
-    wanted = max(FEWEST_POINTS_OF_A_SEGMENT, round(POINTS * len(rows) / customers))
-    chosen = rows[np.argsort(order[rows], kind="stable")[:wanted]]
-    return tuple(tuple(float(value) for value in point) for point in filled[chosen])
+    wanted = max(FEWEST_POINTS_OF_A_SEGMENT, round(POINTS * len(rows) / len(prepared.ids)))
+    points = prepared.raw[rows[_lowest(order, wanted)]]
+    filled = np.where(np.isnan(points), [spec.impute for spec in prepared.specs], points)
+    return tuple(tuple(float(value) for value in point) for point in filled)
 
 
-def _typical(ids: IntVector, distance: FloatVector, rows: IntVector) -> tuple[int, ...]:
-    nearest = rows[np.lexsort((ids[rows], distance[rows]))[:TYPICAL_CUSTOMERS]]
+def _typical(ids: IntVector, distance: FloatVector) -> tuple[int, ...]:
+    # Of equally near customers, the one who came first.
+    near = np.flatnonzero(distance <= distance[_lowest(distance, TYPICAL_CUSTOMERS)].max(initial=-1.0))
+    nearest = near[np.lexsort((ids[near], distance[near]))[:TYPICAL_CUSTOMERS]]
     return tuple(int(customer) for customer in ids[nearest])
+
+
+def _lowest(values: np.ndarray, count: int) -> IntVector:
+    """Positions of the `count` lowest values, ascending by value."""
+    lowest = np.argpartition(values, count)[:count] if count < len(values) else np.arange(len(values))
+    return lowest[np.argsort(values[lowest], kind="stable")]

@@ -8,7 +8,7 @@ import pytest
 
 from segments.kmeans.choosing import choose, recommend, with_eligibility
 from segments.kmeans.fitting import fit
-from segments.kmeans.measuring import measure, silhouette_by_group, stability
+from segments.kmeans.measuring import measure, separation, stability
 from segments.kmeans.shapes import Choice, FloatMatrix, Measured, Verdict
 from tests.segments.kmeans import given
 
@@ -98,6 +98,6 @@ def test_groups_that_are_far_apart_are_found_again_in_every_resample() -> None:
 def test_the_separation_of_all_is_the_mean_of_the_groups() -> None:
     prepared = given.prepared(given.blobs())
     found = fit(prepared, 4, seed=0)
-    by_group = silhouette_by_group(prepared, found, salt=0)
+    by_group = separation(prepared, found, salt=0).by_group
     mean = float(np.average([value or 0.0 for value in by_group], weights=found.sizes))
     assert measure(prepared, found, salt=0).silhouette == pytest.approx(mean)
