@@ -9,12 +9,11 @@ from dataclasses import replace
 import numpy as np
 
 from segments.kmeans.fitting import Check, SideBySide, one_thread
-from segments.kmeans.measuring import silhouettes
+from segments.kmeans.measuring import VALID_STABILITY, silhouettes
 from segments.kmeans.model import nearest_two
 from segments.kmeans.sampling import hashed_sample
 from segments.kmeans.shapes import Choice, FloatMatrix, Measured, Prepared, Verdict
 
-VALID_STABILITY = 0.75
 SMALLEST_SHARE = 0.02
 SMALLEST_SIZE = 30
 SMALLEST_SIZE_SHARE = 0.05
@@ -22,9 +21,9 @@ CLEAR = 0.50
 OVERLAPPING = 0.25
 NULL_SETS_OF_EACH_KIND = 20
 SAMPLE_FOR_NULL = 1_500
-FEWEST_NULL_SETS = 4
+FEWEST_NULL_SETS = 6
 STARTS_PER_NULL, PASSES_PER_START = 12, 8
-FAR_ABOVE = 0.10
+FAR_ABOVE = 0.02
 DEVIATIONS_WITHIN_REACH = 5
 
 
@@ -116,8 +115,8 @@ def null_silhouette(prepared: Prepared, k: int, observed: float, *, seed: int, c
     (Tibshirani, Walther and Hastie 2001). The maximum alone called one uniform noise in seven groups, because k was
     picked for its silhouette; this called none of 360.
 
-    Twenty sets of each kind, or four when these leave no doubt: one reached what was observed, which more sets cannot
-    take back, or all stay far below it.
+    Twenty sets of each kind, or six when these leave no doubt: one reached what was observed, which more sets cannot
+    take back, or what they suggest stays .02 below it, about four standard deviations more.
     """
     z = prepared.z[hashed_sample(prepared.ids, SAMPLE_FOR_NULL, seed)]
     random = np.random.default_rng([seed, k])

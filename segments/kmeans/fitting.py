@@ -29,7 +29,7 @@ SAMPLE_FOR_STARTS = 20_000
 STARTS_ON_SAMPLE = 20
 # The starts make their first passes on so many rows of the sample.
 FIRST_ROWS = 4_000
-FIRST_PASSES = 12
+FIRST_PASSES = 25
 BEST_KEPT = 3
 SAMPLE_FOR_POLISH = 100_000
 # Fits on a sample whose inertia is further behind the best are given up: other groups may be the best of everybody, the
@@ -179,21 +179,24 @@ class SideBySide:
         return picked
 
     def passes(self, centres: Single, most: int) -> tuple[Single, Single]:
-        """At most so many passes of Lloyd for every start, until none moves.
+        """At most so many passes of Lloyd for every start, each until its centres rest.
 
         The centres, and how far the rows were from those before the last pass (inertia less a constant).
         """
         p = centres.shape[2]
+        centres, far = centres.copy(), np.zeros(len(centres), np.float32)
+        moving = np.arange(len(centres))
         for _ in range(most):
-            sums, reach = self._sums(centres)
+            before = centres[moving]
+            sums, reach = self._sums(before)
             weights = sums[:, :, p:]
             # A centre that lost its rows stays where it is.
-            moved = np.divide(sums[:, :, :p], weights, out=centres.copy(), where=weights > 0)
-            shift = np.square(moved - centres).sum(axis=(1, 2)).max()
-            centres = moved
-            if shift <= TOLERANCE:
+            after = np.divide(sums[:, :, :p], weights, out=before.copy(), where=weights > 0)
+            centres[moving], far[moving] = after, -reach
+            moving = moving[np.square(after - before).sum(axis=(1, 2)) > TOLERANCE]
+            if not len(moving):
                 break
-        return centres, -reach
+        return centres, far
 
     def _sums(self, centres: Single) -> tuple[Single, Single]:
         """Per start and group the weighted sums of its rows and their weight, (starts, k, p + 1)."""

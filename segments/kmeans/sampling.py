@@ -19,7 +19,8 @@ def hashed_order(ids: IntVector, salt: int) -> npt.NDArray[np.uint64]:
 
 
 def hashed_sample(ids: IntVector, size: int, salt: int) -> IntVector:
-    """Positions of at most `size` rows, ascending: those whose ids hash lowest."""
-    if len(ids) <= size:
-        return np.arange(len(ids))
-    return np.sort(np.argpartition(hashed_order(ids, salt), size)[:size])
+    """Positions of at most `size` rows in the order of their ids: those whose ids hash lowest."""
+    lowest = np.arange(len(ids))
+    if len(ids) > size:
+        lowest = np.argpartition(hashed_order(ids, salt), size)[:size]
+    return lowest[np.argsort(ids[lowest])]

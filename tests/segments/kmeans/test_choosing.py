@@ -5,10 +5,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from sklearn.metrics import calinski_harabasz_score, davies_bouldin_score, silhouette_samples
 
 from segments.kmeans.choosing import choose, recommend, with_eligibility
 from segments.kmeans.fitting import fit
-from segments.kmeans.measuring import measure, separation, stability
+from segments.kmeans.measuring import measure, separation, silhouettes, spread, stability
 from segments.kmeans.shapes import Choice, FloatMatrix, Measured, Verdict
 from tests.segments.kmeans import given
 
@@ -42,6 +43,16 @@ def test_data_without_groups_is_said_to_have_none(spread: Any, features: int, se
     assert choice.verdict is Verdict.NO_CLEAR_GROUPS
     assert choice.reason.startswith("No clear groups")
     assert choice.null_silhouette is not None
+
+
+def test_of_twenty_noises_at_least_nineteen_are_said_to_have_no_groups() -> None:
+    verdicts = [chosen(given.noise(2_100, features=3, seed=seed), range(2, 7, 2)).verdict for seed in range(20)]
+    assert verdicts.count(Verdict.NO_CLEAR_GROUPS) >= 19
+
+
+def test_five_groups_far_apart_are_counted_right_every_time() -> None:
+    choices = [chosen(given.blobs(2_100, seed=seed), range(4, 7)) for seed in range(20)]
+    assert {(choice.k, choice.verdict) for choice in choices} == {(5, Verdict.CLEAR)}
 
 
 def test_a_number_that_somebody_fixed_is_judged_too() -> None:
@@ -101,3 +112,16 @@ def test_the_separation_of_all_is_the_mean_of_the_groups() -> None:
     by_group = separation(prepared, found, salt=0).by_group
     mean = float(np.average([value or 0.0 for value in by_group], weights=found.sizes))
     assert measure(prepared, found, salt=0).silhouette == pytest.approx(mean)
+
+
+@pytest.mark.parametrize("k", [2, 5, 9])
+def test_separation_and_spread_are_those_that_scikit_learn_computes(k: int) -> None:
+    """Among whole numbers, where many rows are alike, and with somebody alone in a group."""
+    random = np.random.default_rng(k)
+    z = np.vstack([random.integers(0, 12, (700, 2)), [[90.0, 0.0]]])
+    labels = np.append(random.integers(0, k - 1, 700), k - 1)
+
+    np.testing.assert_allclose(silhouettes(z, labels), silhouette_samples(z, labels), atol=1e-6)
+    assert spread(z, labels) == pytest.approx(
+        (davies_bouldin_score(z, labels), calinski_harabasz_score(z, labels)), rel=1e-9
+    )

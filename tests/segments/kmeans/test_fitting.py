@@ -1,12 +1,16 @@
 """The same customers and the same seed give the same groups, and groups that cannot be are refused."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_limits
 
 from segments.kmeans import fitting
 from segments.kmeans.fitting import TooFewDistinctRows, fit
-from segments.kmeans.model import squared_distances
+from segments.kmeans.model import nearest_two, squared_distances
 from segments.kmeans.shapes import FloatMatrix, IntVector, Prepared
+from tests.segments.kmeans import given
 
 
 def prepared(z: FloatMatrix, ids: IntVector | None = None) -> Prepared:
@@ -26,6 +30,19 @@ def test_the_same_seed_gives_the_same_groups_to_the_last_bit(rows: int) -> None:
 
     assert one.centroids.tobytes() == other.centroids.tobytes()
     assert one.labels.tobytes() == other.labels.tobytes()
+
+
+@pytest.mark.parametrize("rows", [900, 30_000])
+def test_neither_the_order_of_rows_nor_the_number_of_threads_changes_a_bit_of_the_groups(rows: int) -> None:
+    z, ids = blobs(rows), np.arange(1, rows + 1)
+    shuffled = np.random.default_rng(3).permutation(rows)
+    with threadpool_limits(1):
+        one = fit(prepared(z, ids), 6, seed=7)
+    with threadpool_limits(2):
+        other = fit(prepared(z[shuffled], ids[shuffled]), 6, seed=7)
+
+    assert one.centroids.tobytes() == other.centroids.tobytes()
+    assert one.labels[shuffled].tobytes() == other.labels.tobytes()
 
 
 def test_twenty_seeds_agree_on_the_mall_like_groups_of_a_small_table() -> None:
@@ -50,10 +67,38 @@ def test_everybody_is_in_the_nearest_group_and_the_runner_up_is_the_second_neare
     np.testing.assert_array_equal(found.runner_up_distance, distances[:, 1])
 
 
-def test_large_data_is_fitted_as_well_as_ten_full_restarts_would() -> None:
-    z = blobs(40_000, groups=9, features=4, seed=5)
-    best = min(fitting.lloyd(z, fitting.starting_centres(z, 7, start)).inertia_ for start in range(10))
-    assert fit(prepared(z), 7, seed=0).inertia <= best * 1.001
+def overlapping(rows: int, seed: int) -> FloatMatrix:
+    """Six Gaussians of several sizes in four dimensions."""
+    random = np.random.default_rng(seed)
+    middles, group = random.normal(0, 2.2, (6, 4)), random.integers(0, 6, rows)
+    return middles[group] + random.normal(0, 1, (rows, 4)) * random.uniform(0.6, 1.4, 6)[group, None]
+
+
+def skewed(rows: int, seed: int) -> FloatMatrix:
+    """Four amounts that go together, each with few large values."""
+    random = np.random.default_rng(seed)
+    return np.exp(random.normal(3, 0.8, (rows, 4)) @ random.normal(0, 0.6, (4, 4)))
+
+
+@pytest.mark.parametrize("k", [3, 6])
+@pytest.mark.parametrize("data", [overlapping, skewed])
+def test_large_data_is_fitted_as_well_as_ten_full_restarts_would(
+    data: Callable[[int, int], FloatMatrix], k: int
+) -> None:
+    everybody = given.prepared(data(100_000, 41))
+    with threadpool_limits(1):
+        starts = [fitting.starting_centres(everybody.z, k, start) for start in range(10)]
+        best = min(fitting.lloyd(everybody.z, centres).inertia_ for centres in starts)
+    assert fit(everybody, k, seed=0).inertia <= best * 1.001
+
+
+def test_what_ties_goes_where_the_finished_model_would_score_it() -> None:
+    """Two groups that swap their numbers for their sizes, and rows exactly between them."""
+    z = np.array([[0.0]] * 3 + [[1.0]] * 2 + [[2.0]] * 6)
+    found = fitting.partition(z, np.array([[0.0], [2.0]]), iterations=1, restarts=1)
+    assert found.centroids.tolist() == [[2.0], [0.0]]
+    assert found.labels.tolist() == nearest_two(z, found.centroids).nearest.tolist()
+    assert found.runner_up.tolist() == nearest_two(z, found.centroids).runner_up.tolist()
 
 
 def test_asking_for_more_groups_than_there_are_different_customers_is_refused() -> None:
