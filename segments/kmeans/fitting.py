@@ -35,7 +35,7 @@ SAMPLE_FOR_POLISH = 100_000
 # Fits on a sample whose inertia is further behind the best are given up: other groups may be the best of everybody, the
 # more so the smaller the sample and the heavier the tails. Those left make some passes on the larger sample and are
 # ranked anew, the best few end there, and those still near are ended on everybody.
-MARGIN_ON_SAMPLE, CANDIDATES, POLISHING_PASSES = 0.02, 8, 6
+MARGIN_ON_SAMPLE, CANDIDATES, POLISHING_PASSES = 0.02, 12, 10
 MARGIN_POLISHED = 0.01
 MARGIN_ENDED = 0.002
 MAX_ITERATIONS = 300
@@ -283,8 +283,10 @@ def _best_by_samples(prepared: Prepared, z: FloatMatrix, k: int, *, seed: int, c
     """Many starts on a sample, the best few that differ polished on a larger one, then on everybody, ranked on
     everybody.
 
-    Within 0.1 % of the best of ten full restarts in 5 of 5 seeds on two data sets; telling candidates apart by
-    inertia instead of centroids missed that in 2 of 5.
+    Of 36 fits of 100,000 customers, groups that overlap and amounts that are skewed, all came within 0.1 % of the best
+    of ten full restarts. Of 1,000,000, two optima 0.3 % apart were still confused by one seed in four, as single
+    starts confuse them more often.
+    Candidates are told apart by centroids: by inertia, good ones were taken for each other.
     """
     few, sample, larger = (
         prepared.z[hashed_sample(prepared.ids, size, seed)]
