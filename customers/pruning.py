@@ -1,6 +1,6 @@
 """What imports leave behind and nobody needs any more: files, and rejected rows, which hold people's data."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.core.files.storage import default_storage
@@ -8,7 +8,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from customers import starting
-from customers.models import Import, ImportStatus, RejectedRow
+from customers.models import Edit, Import, ImportStatus, RejectedRow
 from segmentation_site.jobs.models import ACTIVE
 
 FOLDER = "imports"
@@ -22,7 +22,14 @@ def prune() -> int:
     old = timezone.now() - timedelta(days=settings.IMPORTS_KEPT_DAYS)
     ended = Import.objects.exclude(status__in=[*ACTIVE, ImportStatus.UPLOADED]).filter(finished_at__lt=old)
     RejectedRow.objects.filter(source_import__in=ended).delete()
+    _forget_edits(old)
     return _delete_files(ended.exclude(file="")) + _delete_files_of_nobody()
+
+
+def _forget_edits(old: datetime) -> None:
+    """With what an import replaced goes the way back. Edits that a later import needs for its own are later, too."""
+    Import.objects.filter(finished_at__lt=old).update(undoable_until=None)
+    Edit.objects.filter(at__lt=old).delete()
 
 
 def _give_up_what_was_never_started() -> None:

@@ -100,14 +100,15 @@ def text(name: str, description: str, *, longest: int = 200) -> Parameter:
     return Parameter(name, description, read, {"type": "string", "minLength": 1, "maxLength": longest})
 
 
-def names(name: str, description: str, known: Sequence[str]) -> Parameter:
-    """Some of the known names, separated by commas, each once; none when it is not given."""
+def names(name: str, description: str, known: Callable[[], Sequence[str]]) -> Parameter:
+    """Some of the names that are known when somebody asks, separated by commas, each once; none when not given."""
 
     def read(given: str) -> tuple[str, ...]:
+        known_now = known()
         found = tuple(dict.fromkeys(part.strip() for part in given.split(",")))
-        if unknown := [part for part in found if part not in known]:
-            raise ValueError(f"{unknown[0]!r} is none of: {', '.join(known)}.")
+        if unknown := [part for part in found if part not in known_now]:
+            raise ValueError(f"{unknown[0]!r} is none of: {', '.join(known_now)}.")
         return found
 
-    schema = {"type": "array", "items": {"type": "string", "enum": list(known)}}
+    schema = {"type": "array", "items": {"type": "string", "minLength": 1}}
     return Parameter(name, description, read, schema, ())

@@ -23,11 +23,15 @@ from segments.api.segments import find_segment
 from segments.browsing.members import Members, Stream
 from segments.models import Run, Segment, Segmentation
 
-# `external_id` is always there.
-FIELDS = [column.key for column in attributes.built_in() if column.key != "external_id"]
+
+def _fields() -> list[str]:
+    """What is known of customers; `external_id` is always there."""
+    return [column.key for column in attributes.columns() if column.key != "external_id"]
+
+
 QUERY: tuple[Parameter, ...] = (
     *paging.PAGING,
-    names("fields", "Values of the customer that come along, separated by commas.", FIELDS),
+    names("fields", "Keys of /attributes that come along, separated by commas.", _fields),
 )
 MEDIA_TYPES = {Stream.CSV: "text/csv; charset=utf-8", Stream.NDJSON: "application/x-ndjson"}
 DESCRIPTION = (

@@ -7,8 +7,8 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.utils import timezone
 
-from customers import pruning, starting
-from customers.models import Import, RejectedRow
+from customers import pruning, starting, undoing
+from customers.models import Edit, Import, RejectedRow
 from segmentation_site.jobs import sweeping
 from tests.customers.given import imported
 
@@ -51,3 +51,14 @@ def test_sweeps_ring_for_pruning_once_a_day(monkeypatch: pytest.MonkeyPatch) -> 
     sweeping.sweep()
     sweeping.sweep()
     assert sorted(rung) == ["customers.prune_imports", "segments.prune_runs"]
+
+
+def test_what_an_old_import_replaced_goes_and_with_it_the_way_back() -> None:
+    imported("id,age\n1,30\n")
+    old, new = made_older(imported("id,age\n1,31\n"), 91), imported("id,age\n1,32\n")
+    Edit.objects.filter(source_import=old).update(at=timezone.now() - timedelta(days=91))
+    pruning.prune()
+    old.refresh_from_db()
+    assert "no longer kept" in undoing.obstacle(old)
+    assert not undoing.obstacle(new)
+    assert list(Edit.objects.values_list("source_import_id", flat=True)) == [new.pk]
