@@ -20,6 +20,7 @@ BENCHMARKS = {
     "run_auto": "runs",
     "page": "members",
     "stream": "members",
+    "customer_list": "customer_list",
 }
 
 

@@ -102,10 +102,13 @@ def find(
     `among` is a subquery of primary keys under the name customer_id. By key, so that each page costs the same and
     nobody is skipped while others come in. The number of queries does not grow with the customers.
     """
-    source = _narrowed(_searched(wanted.text), wanted, among)
-    is_everybody = among is None and not (wanted.text or wanted.filters or wanted.is_contactable)
+    source, are_many = _searched(wanted.text)
+    source = _narrowed(source, wanted, among)
+    is_narrowed = among is not None or bool(wanted.filters) or wanted.is_contactable
     count = None
-    if counted and is_everybody:
+    if counted and are_many and not is_narrowed:
+        count = Count(_estimated(source), is_exact=False)
+    elif counted and not (wanted.text or is_narrowed):
         count = _count_everybody(source)
     elif counted:
         # In no order: so the database stops as soon as there are more, whatever it expected.
@@ -120,11 +123,11 @@ def find(
     return _sorted(source, order, wanted.after, size, columns, count)
 
 
-def _searched(text: str) -> QuerySet[Customer]:
-    """Those whom a search means: by their keys where they are few."""
+def _searched(text: str) -> tuple[QuerySet[Customer], bool]:
+    """Those whom a search means, and whether they are more than are counted: by their keys where they are not."""
     everybody = Customer.objects.order_by()
     if not text:
-        return everybody
+        return everybody, False
     known = {key: attributes.column(key) for key in (*_BEGINNINGS, "email")}
     everybody = everybody.alias(**{f"s_{key}": comparable(column) for key, column in known.items()})
     ways = [beginning_with(known[key], f"s_{key}", text) for key in _BEGINNINGS]
@@ -133,8 +136,8 @@ def _searched(text: str) -> QuerySet[Customer]:
     first, *others = [everybody.filter(way).values_list("pk", flat=True)[: MOST_COUNTED + 1] for way in ways]
     found = list(first.union(*others, all=True))
     if len(found) <= MOST_COUNTED:
-        return _of(sorted(set(found)))
-    return everybody.filter(reduce(or_, ways))
+        return _of(sorted(set(found))), False
+    return everybody.filter(reduce(or_, ways)), True
 
 
 def _narrowed(found: QuerySet[Customer], wanted: Wanted, among: QuerySet[Any] | None) -> QuerySet[Customer]:
