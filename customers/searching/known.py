@@ -17,6 +17,7 @@ from customers.models import Consent, Customer, Gender, Transaction
 from customers.purchases import figures
 
 LAST_PURCHASES = 10
+_MONEY = ("monetary", "average_order")
 _WORDS = {("gender", str(one.value)): one.label for one in Gender} | {
     ("consent", str(one.value)): one.label for one in Consent
 }
@@ -139,4 +140,7 @@ def purchases_of(pk: int, as_of: date) -> Purchases | None:
 
 
 def _figure(column: Column, value: float | None) -> str:
-    return "" if value is None else in_words(column, round(value, 2))
+    """Without the unit: where it is days, the label says so."""
+    if value is None:
+        return ""
+    return f"{value:,.2f}" if column.key in _MONEY else in_words(column, round(value, 1), unit=False)

@@ -157,7 +157,7 @@ def test_a_customer_shows_what_it_bought_and_the_figures_of_today(browser: Clien
     )
     response = browser.get(f"/customers/{one.pk}")
     figures = {fact.column.key: fact.value for fact in response.context["purchases"].figures}
-    assert (figures["recency"], figures["frequency"], figures["monetary"]) == ("3\u00a0days", "13", "130")
+    assert (figures["recency"], figures["frequency"], figures["monetary"]) == ("3", "13", "130.00")
     page = response.content.decode()
     assert "13 purchases · 130.00 EUR" in page
     assert "The last 10 are shown." in page
