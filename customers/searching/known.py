@@ -1,12 +1,13 @@
 """What is known of customers: for programs in the order of changes, for people in words."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
 from django.db import connection
 from django.db.models import Count, Q, QuerySet, Sum
+from django.db.models.functions import Collate, Lower
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from psycopg.sql import SQL, Literal
@@ -60,6 +61,22 @@ def known(external_id: str) -> tuple[int, dict[str, Any]] | None:
     """One customer's primary key and plain values, by the owner's own key."""
     row = _plain(Customer.objects.filter(external_id=external_id), "pk").first()
     return (row.pop("pk"), row) if row else None
+
+
+def keys_of(external_ids: Collection[str], emails: Collection[str]) -> dict[tuple[str, str], list[tuple[int, str]]]:
+    """("external_id" or "email", what was asked for) → primary key and id of everybody who has it."""
+    found: dict[tuple[str, str], list[tuple[int, str]]] = {}
+    # PostgreSQL keeps no text with a NUL, and does not let itself be asked for it.
+    asked = [value for value in external_ids if "\0" not in value]
+    for pk, external_id in Customer.objects.filter(external_id__in=asked).values_list("pk", "external_id"):
+        found["external_id", external_id] = [(pk, external_id)]
+    lower = {value.strip().lower() for value in emails if value.strip() and "\0" not in value}
+    with_address = Customer.objects.annotate(address=Collate(Lower("email"), "C")).filter(address__in=lower)
+    rows = with_address.exclude(email="").order_by("pk").values_list("pk", "external_id", "address")
+    by_address: dict[str, list[tuple[int, str]]] = {}
+    for pk, external_id, address in rows:
+        by_address.setdefault(address, []).append((pk, external_id))
+    return found | {("email", value): by_address.get(value.strip().lower(), []) for value in emails}
 
 
 def _plain(found: QuerySet[Customer], *more: str) -> QuerySet[Any, dict[str, Any]]:
