@@ -11,11 +11,13 @@ from datetime import UTC, date, datetime
 
 import numpy as np
 import numpy.typing as npt
+from django.db import connection
 from psycopg import sql
 
-from customers import attributes, purchases
+from customers import attributes, purchases, selecting
 from customers.files.schema import Column, Kind
 from customers.models import Customer
+from customers.selecting import Where
 from segmentation_site.database.copying import read_arrays
 from segmentation_site.http.spreadsheets import FORMULA_PATTERN, NUMBER_PATTERN
 
@@ -45,20 +47,29 @@ class Columns:
         return digest.hexdigest()
 
 
-def count_customers() -> int:
-    """How many there are."""
-    return Customer.objects.count()
+def count_customers(conditions: Sequence[Where] = ()) -> int:
+    """How many there are, or how many fulfil the conditions."""
+    if not conditions:
+        return Customer.objects.count()
+    with connection.cursor() as cursor:
+        cursor.execute(
+            sql.SQL("SELECT count(*) FROM {} AS customer WHERE {}").format(
+                sql.Identifier(Customer._meta.db_table), selecting.where(conditions)
+            )
+        )
+        return int(cursor.fetchone()[0])
 
 
-def read_columns(keys: Sequence[str], as_of: date | None = None) -> Columns:
-    """Read features of all customers; purchases count up to the end of the day `as_of`, in UTC, by default today.
+def read_columns(keys: Sequence[str], as_of: date | None = None, conditions: Sequence[Where] = ()) -> Columns:
+    """Read features of all customers, or of those who fulfil the conditions.
 
+    Purchases count up to the end of the day `as_of`, in UTC, by default today.
     Yes is 1 and no is 0. Without any purchase the frequency and the money spent are 0, the rest is not known.
     Raises KeyError for a key that is no feature.
     """
     known = {column.key: column for column in attributes.features()}
     columns = [known[key] for key in keys]
-    source = _Source(columns, as_of or datetime.now(UTC).date())
+    source = _Source(columns, as_of or datetime.now(UTC).date(), conditions)
     parts = []
     after = 0
     while True:
@@ -77,14 +88,17 @@ def read_columns(keys: Sequence[str], as_of: date | None = None) -> Columns:
 class _Source:
     """The statement that reads features."""
 
-    def __init__(self, columns: Sequence[Column], as_of: date) -> None:
+    def __init__(self, columns: Sequence[Column], as_of: date, conditions: Sequence[Where]) -> None:
         self.count = len(columns)
         purchased = any(column.key in purchases.FIGURES for column in columns)
         self.statement = sql.SQL(
             "SELECT array_agg(id), {arrays} FROM"
-            " (SELECT customer.id, {values} FROM {table} AS customer {join} WHERE customer.id > %s"
-            " ORDER BY customer.id LIMIT %s) AS customer"
+            " (SELECT customer.id, {values} FROM {table} AS customer {join}"
+            " WHERE customer.id > {after} AND {conditions} ORDER BY customer.id LIMIT {most}) AS customer"
         ).format(
+            after=sql.Placeholder(),
+            most=sql.Placeholder(),
+            conditions=selecting.where(conditions),
             arrays=sql.SQL(", ").join(
                 sql.SQL("array_agg({})").format(sql.Identifier(column.key)) for column in columns
             ),

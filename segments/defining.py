@@ -6,11 +6,13 @@ from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
 from django.utils.text import slugify
 
+from customers import selecting
 from customers.attributes import feature_labels
 from segmentation_site.jobs.models import ACTIVE
 from segmentation_site.jobs.problems import Problem
 from segments.kmeans.shapes import Definition, DefinitionError
 from segments.models import Run, Segment, Segmentation
+from segments.reading import conditions_of
 from segments.storing import drop_assignments
 
 LONGEST_NAME = 100
@@ -60,9 +62,13 @@ def read_definition(value: Any) -> Definition:
     Raises InvalidDefinition, which points at the fault.
     """
     try:
-        return Definition.from_json(value, known_features=list(feature_labels()))
+        definition = Definition.from_json(value, known_features=list(feature_labels()))
+        selecting.check(conditions_of(definition))
     except DefinitionError as error:
         raise InvalidDefinition(pointer=error.pointer, detail=error.detail) from error
+    except selecting.InvalidCondition as problem:
+        raise InvalidDefinition(pointer=f"/filter{problem.pointer}", detail=problem.detail) from problem
+    return definition
 
 
 def create_segmentation(

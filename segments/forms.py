@@ -148,6 +148,8 @@ class SegmentationForm(forms.Form):
             scaling=Scaling(cleaned["scaling"]),
             k=cleaned["k"] if fixed else None,
             seed=cleaned["seed"] or 0,
+            as_of=self._before.as_of if self._before else None,
+            filter=self._before.filter if self._before else (),
         )
         if cleaned.get("k_min") is not None and cleaned.get("k_max") is not None:
             wanted = replace(wanted, k_range=(cleaned["k_min"], cleaned["k_max"]))

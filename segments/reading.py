@@ -6,14 +6,20 @@ import numpy as np
 from psycopg import sql
 
 from customers.columns import Columns, read_columns
+from customers.selecting import Where
 from segmentation_site.database.copying import read_arrays
 from segments.kmeans.shapes import Definition, IntVector
 from segments.models import Assignment, Run
 
 
+def conditions_of(definition: Definition) -> list[Where]:
+    """Which customers take part, as the gate asks for them."""
+    return [Where(one.attribute, one.operator.value, one.value) for one in definition.filter]
+
+
 def read_features(definition: Definition) -> Columns:
-    """The features of everybody, ordered by customer id."""
-    return read_columns(definition.feature_names)
+    """The features of everybody who takes part, ordered by customer id."""
+    return read_columns(definition.feature_names, definition.as_of, conditions_of(definition))
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,6 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import version
-from typing import Any
 
 import numpy as np
 from django.db import transaction
@@ -16,7 +15,7 @@ from segmentation_site.jobs.leases import Lease
 from segmentation_site.jobs.problems import Problem
 from segments import publishing, reading, storing
 from segments.charts import PALETTE
-from segments.kmeans import choosing, fitting, matching, measuring, preparing, profiling
+from segments.kmeans import choosing, drifting, fitting, matching, measuring, preparing, profiling
 from segments.kmeans.model import Model, ModelMismatch, ModelSegment
 from segments.kmeans.naming import suggest_names
 from segments.kmeans.shapes import Choice, Definition, Fit, FloatVector, Measured, Prepared, Profile
@@ -67,7 +66,7 @@ def execute(run: Run, lease: Lease[Run]) -> None:
             warnings=list(prepared.warnings),
             measures={"null_silhouette": choice.null_silhouette},
             model=_model(run, prepared, fit, segments, columns.sha256).to_json(),
-            matching=_matching_as_json(matched),
+            matching=matched.to_json() if matched else {},
             baseline=baseline,
             input_sha256=columns.sha256,
         )
@@ -76,7 +75,12 @@ def execute(run: Run, lease: Lease[Run]) -> None:
 
 
 def _bytes_needed(definition: Definition) -> int:
-    return count_customers() * len(definition.features) * np.dtype(np.float64).itemsize * COPIES
+    return (
+        count_customers(reading.conditions_of(definition))
+        * len(definition.features)
+        * np.dtype(np.float64).itemsize
+        * COPIES
+    )
 
 
 def _prepare(columns: Columns, definition: Definition, lease: Lease[Run]) -> Prepared:
@@ -164,10 +168,14 @@ def _match(baseline: Run | None, prepared: Prepared, fit: Fit) -> matching.Match
         return None
     names = [spec.name for spec in prepared.specs]
     try:
-        return matching.match(Model.from_json(baseline.model), names, prepared, fit)
+        return matching.match(Model.from_json(baseline.model), names, prepared, fit, labels=_names_of(baseline))
     except ModelMismatch:
         # Told apart by other features, the groups are other groups: all are born anew.
         return None
+
+
+def _names_of(baseline: Run) -> dict[str, str]:
+    return dict(baseline.segmentation.segments.values_list("public_id", "name"))
 
 
 def _segments(run: Run, matched: matching.Matching | None, profiles: Sequence[Profile]) -> list[Segment]:
@@ -216,26 +224,9 @@ def _model(run: Run, prepared: Prepared, fit: Fit, segments: Sequence[Segment], 
             "versions": {name: version(name) for name in ("scikit-learn", "numpy", "scipy", "pandas")},
             "threads": fitting.THREADS,
         },
-        reference={"segment_shares": [float(size / len(prepared.ids)) for size in fit.sizes]},
+        categories=prepared.categories,
+        reference=drifting.reference(prepared, fit),
     )
-
-
-def _matching_as_json(matched: matching.Matching | None) -> dict[str, Any]:
-    if matched is None:
-        return {}
-    return {
-        "groups": [
-            {
-                "group": match.group,
-                "transition": match.transition.value,
-                "segment_id": match.keeps,
-                "jaccard": match.jaccard,
-                "sources": match.sources,
-            }
-            for match in matched.groups
-        ],
-        "gone": {segment_id: transition.value for segment_id, transition in matched.gone.items()},
-    }
 
 
 def _publish(run: Run) -> None:

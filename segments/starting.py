@@ -1,11 +1,17 @@
 """Starting a run: a row and a bell."""
 
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
 from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
 
+from customers import purchases
 from segmentation_site.jobs import bell
 from segmentation_site.jobs.models import ACTIVE
 from segmentation_site.jobs.problems import Problem
+from segments.kmeans.shapes import Definition
 from segments.models import Run, Segmentation
 
 
@@ -27,7 +33,7 @@ def start_run(segmentation: Segmentation, *, by: User | None, publish: bool = Fa
         with transaction.atomic():
             run = Run.objects.create(
                 segmentation=segmentation,
-                definition=segmentation.definition,
+                definition=_frozen(segmentation.definition),
                 seed=int(segmentation.definition.get("seed", 0)),
                 publish_when_done=publish,
                 created_by=by,
@@ -40,3 +46,11 @@ def start_run(segmentation: Segmentation, *, by: User | None, publish: bool = Fa
             raise
         raise AlreadyRunning(run=active.public_id) from error
     return run
+
+
+def _frozen(definition: dict[str, Any]) -> dict[str, Any]:
+    """The definition with the day from which purchases are looked back upon, so that it means the same ever after."""
+    read = Definition.from_json(definition)
+    if read.as_of is not None or not set(read.feature_names) & set(purchases.FIGURES):
+        return definition
+    return replace(read, as_of=datetime.now(UTC).date()).to_json()

@@ -18,6 +18,7 @@ from segmentation_site.http.schema import (
 )
 from segments.browsing.explanations import Explanation
 from segments.browsing.segments import Card, cards, read_profile
+from segments.kmeans.definition import Missing, Operator
 from segments.kmeans.explaining import FitWord
 from segments.kmeans.shapes import FeatureProfile, Scaling, Transform, Verdict
 from segments.models import Run, Segment, Segmentation, SegmentProfile
@@ -36,16 +37,31 @@ DEFINITION = shape(
                     "name": TEXT,
                     "transform": one_of([one.value for one in Transform]),
                     "weight": NUMBER,
+                    "missing": {"oneOf": [one_of([one.value for one in Missing]), NUMBER]},
+                    "clip": {"oneOf": [BOOLEAN, {"type": "null"}, {**list_of(NUMBER), "minItems": 2, "maxItems": 2}]},
+                    "scaling": {"oneOf": [one_of([one.value for one in Scaling]), {"type": "null"}]},
                 },
-                optional=["transform", "weight"],
+                optional=["transform", "weight", "missing", "clip", "scaling"],
             )
         ),
         "scaling": one_of([one.value for one in Scaling]),
         "k": {"oneOf": [INTEGER, one_of(["auto"])]},
         "k_range": list_of(INTEGER),
         "seed": INTEGER,
+        "as_of": nullable({"type": "string", "format": "date"}),
+        "filter": list_of(
+            shape(
+                "Condition",
+                {
+                    "attribute": TEXT,
+                    "operator": one_of([one.value for one in Operator]),
+                    "value": {"description": "A text, a number, true or false, or a list of them for `in`."},
+                },
+                optional=["value"],
+            )
+        ),
     },
-    optional=["scaling", "k", "k_range", "seed"],
+    optional=["scaling", "k", "k_range", "seed", "as_of", "filter"],
 )
 SEGMENTATION = shape(
     "Segmentation",

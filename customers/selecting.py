@@ -1,0 +1,97 @@
+"""Which customers are meant: conditions on what is known of them, checked and then told to the database."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from psycopg import sql
+
+from customers import attributes
+from customers.files.schema import Column, Kind
+from segmentation_site.jobs.problems import Problem
+
+_COMPARES = {"eq": "=", "ne": "<>", "lt": "<", "le": "<=", "gt": ">", "ge": ">="}
+_IN_ORDER = ("lt", "le", "gt", "ge")
+_TEXTS = (Kind.TEXT, Kind.EMAIL, Kind.CATEGORY)
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """One condition: an attribute's key, how it compares (eq, ne, lt, le, gt, ge, in, is_missing, contains), with what.
+
+    Who has no value fulfils `is_missing` and `ne`, and no other condition.
+    """
+
+    key: str
+    operator: str
+    value: Any
+
+
+class InvalidCondition(Problem):
+    """A condition that cannot be asked; the pointer says which one."""
+
+    code = "invalid_condition"
+    sentence = "{what}"
+
+
+def check(conditions: Sequence[Where]) -> None:
+    """Raises InvalidCondition for one whose value is not of its attribute's kind."""
+    known = {column.key: column for column in attributes.columns()}
+    for place, condition in enumerate(conditions):
+        column = known.get(condition.key)
+        if column is None:
+            what = f"There is no attribute {condition.key!r}."
+            raise InvalidCondition(pointer=f"/{place}/attribute", what=what)
+        if condition.operator in _IN_ORDER and column.kind not in (Kind.NUMBER, Kind.DATE):
+            what = f"{column.label} has no order; use eq, ne or in."
+            raise InvalidCondition(pointer=f"/{place}/operator", what=what)
+        if condition.operator == "contains" and column.kind not in _TEXTS:
+            what = f"{column.label} is no text that could contain something."
+            raise InvalidCondition(pointer=f"/{place}/operator", what=what)
+        if condition.operator == "is_missing":
+            continue
+        values = condition.value if condition.operator == "in" else (condition.value,)
+        for value in values:
+            if wrong := _wrong(column, value):
+                raise InvalidCondition(pointer=f"/{place}/value", what=wrong)
+
+
+def _wrong(column: Column, value: Any) -> str:
+    if column.kind is Kind.NUMBER and (isinstance(value, bool) or not isinstance(value, int | float)):
+        return f"{column.label} is a number; {value!r} is none."
+    if column.kind is Kind.BOOLEAN and not isinstance(value, bool):
+        return f"{column.label} is true or false; {value!r} is neither."
+    if column.kind is Kind.DATE:
+        try:
+            date.fromisoformat(value)
+        except (TypeError, ValueError):
+            return f"{column.label} is a date such as 2026-01-31; {value!r} is none."
+    if column.kind in _TEXTS and (not isinstance(value, str) or "\0" in value):
+        return f"{column.label} is a text; {value!r} is none."
+    return ""
+
+
+def where(conditions: Sequence[Where]) -> sql.Composed:
+    """All of them together, of customers under the name `customer`; true without any. They must have been checked."""
+    known = {column.key: column for column in attributes.columns()}
+    parts = [_one(known[one.key], one) for one in conditions if one.key in known]
+    return sql.SQL(" AND ").join(parts) if parts else sql.Composed([sql.SQL("true")])
+
+
+def _one(column: Column, condition: Where) -> sql.Composed:
+    name = sql.SQL("customer.{}").format(sql.Identifier(attributes.name_in_table(column.key)))
+    if attributes.blank_of(column.key) == "":
+        name = sql.SQL("nullif({}, '')").format(name)
+    match condition.operator:
+        case "is_missing":
+            return sql.SQL("{} IS NULL" if condition.value else "{} IS NOT NULL").format(name)
+        case "in":
+            return sql.SQL("{} IN ({})").format(name, sql.SQL(", ").join(map(sql.Literal, condition.value)))
+        case "contains":
+            return sql.SQL("position(lower({}) IN lower({})) > 0").format(sql.Literal(condition.value), name)
+        case "ne":
+            return sql.SQL("{} IS DISTINCT FROM {}").format(name, sql.Literal(condition.value))
+        case operator:
+            compares = sql.SQL(_COMPARES[operator])
+            return sql.SQL("{} {} {}").format(name, compares, sql.Literal(condition.value))
