@@ -4,5 +4,6 @@ from django.dispatch import Signal
 
 # Keyword argument: import_ (the Import, done).
 import_finished = Signal()
-# Keyword argument: customer_ids (a list of ids that no longer exist after the transaction).
-customers_removed = Signal()
+# Keyword arguments: customer_ids (a list of ids that no longer exist after the transaction; now they still do), kind
+# ("left" when it had been a mistake that they came, "erased" when they must be forgotten).
+customers_going = Signal()

@@ -18,7 +18,7 @@ from customers.files.schema import Kind
 from customers.merging import CUSTOMERS, EDITS, column, next_change
 from customers.models import Import, ImportStatus, Undo, lock_writers
 from customers.purchases import TRANSACTIONS
-from customers.signals import customers_removed
+from customers.signals import customers_going
 from segmentation_site.jobs import bell
 from segmentation_site.jobs.leases import Lease
 from segmentation_site.jobs.problems import Problem
@@ -119,14 +119,15 @@ def execute(undo: Undo, lease: Lease[Undo]) -> None:
         taking = _TakingBack(one)
         transactions = taking.remove_transactions()
         taking.look_at_later_edits()
-        removed = taking.remove_customers()
+        removed = taking.customers_to_go()
+        customers_going.send(sender=Import, customer_ids=removed, kind="left")
+        taking.remove_customers()
         taking.collect()
         kept = taking.hand_on()
         restored = taking.restore()
         taking.forget()
         Import.objects.filter(pk=one.pk).update(status=ImportStatus.UNDONE)
         lease.finish(removed=len(removed), restored=restored, kept=kept, transactions_removed=transactions)
-        customers_removed.send(sender=Import, customer_ids=removed)
 
 
 def _names(one: Import) -> dict[str, sql.Composable]:
@@ -176,20 +177,22 @@ class _TakingBack:
         self._run("CREATE INDEX ON undo_later (customer_id, id)")
         self._run("ANALYZE undo_later")
 
-    def remove_customers(self) -> list[int]:
+    def customers_to_go(self) -> list[int]:
         """Those who came with the import and of whom nobody has said anything since; their ids."""
+        self._run(
+            """
+            CREATE TEMPORARY TABLE undo_going ON COMMIT DROP AS
+            SELECT id FROM {customers} AS customer WHERE created_import_id = {import}
+                AND NOT EXISTS (SELECT FROM undo_later AS later WHERE later.customer_id = customer.id)
+                AND NOT EXISTS (SELECT FROM {transactions} AS other WHERE other.customer_id = customer.id)
+            """
+        )
         with connection.cursor() as cursor:
-            cursor.execute(
-                sql.SQL(
-                    """
-                    DELETE FROM {customers} AS customer WHERE created_import_id = {import}
-                        AND NOT EXISTS (SELECT FROM undo_later AS later WHERE later.customer_id = customer.id)
-                        AND NOT EXISTS (SELECT FROM {transactions} AS other WHERE other.customer_id = customer.id)
-                    RETURNING id
-                    """
-                ).format(**self.names)
-            )
-            return [pk for (pk,) in cursor.fetchall()]
+            cursor.execute("SELECT coalesce(array_agg(id), '{}') FROM undo_going")
+            return list(cursor.fetchone()[0])
+
+    def remove_customers(self) -> None:
+        self._run("DELETE FROM {customers} WHERE id IN (SELECT id FROM undo_going)")
 
     def collect(self) -> None:
         """Each value that the import replaced, and the next edit of the same value, if there is one.

@@ -6,6 +6,7 @@ from django.utils import timezone
 
 from segmentation_site.jobs.models import JobStatus
 from segmentation_site.jobs.problems import Problem
+from segments import recording
 from segments.models import Run, Segment, Segmentation
 
 
@@ -63,6 +64,7 @@ def publish(run: Run, *, by: User | None) -> Run:
         run.published_at, run.published_by = timezone.now(), by
         run.save(update_fields=["published_at", "published_by"])
         _end_and_revive_segments(run, before=segmentation.published_run_id)
+        recording.record_publication(run, before=segmentation.published_run_id)
         segmentation.published_run = run
         segmentation.save(update_fields=["published_run"])
     return run

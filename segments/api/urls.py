@@ -3,6 +3,7 @@
 from django.urls import path
 
 from segments.api.batches import CustomerBatch, CustomerLookup
+from segments.api.changes import Changes
 from segments.api.customers import CustomerExplanation, CustomerOne, Customers
 from segments.api.members import SegmentationMembers, SegmentMembers
 from segments.api.runs import RunCancel, RunModel, RunOne, RunPublish, Runs
@@ -15,6 +16,7 @@ urlpatterns = [
     path("segmentations/<str:slug>/runs", Runs.as_view(), name="api-runs"),
     path("segmentations/<str:slug>/segments", SegmentsInUse.as_view(), name="api-segments"),
     path("segmentations/<str:slug>/members", SegmentationMembers.as_view(), name="api-segmentation-members"),
+    path("segmentations/<str:slug>/changes", Changes.as_view(), name="api-changes"),
     path("runs/<str:public_id>", RunOne.as_view(), name="api-run"),
     path("runs/<str:public_id>/cancel", RunCancel.as_view(), name="api-run-cancel"),
     path("runs/<str:public_id>/publish", RunPublish.as_view(), name="api-run-publish"),

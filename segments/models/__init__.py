@@ -1,9 +1,10 @@
 """The nouns of segmentation, one file each."""
 
 from segments.models.assignment import Assignment
+from segments.models.change import Change
 from segments.models.profile import SegmentProfile
 from segments.models.run import Candidate, Run
 from segments.models.segment import Segment
 from segments.models.segmentation import Segmentation
 
-__all__ = ["Assignment", "Candidate", "Run", "Segment", "SegmentProfile", "Segmentation"]
+__all__ = ["Assignment", "Candidate", "Change", "Run", "Segment", "SegmentProfile", "Segmentation"]

@@ -22,6 +22,8 @@ class Segmentation(models.Model):
     published_run = models.ForeignKey(
         "segments.Run", null=True, blank=True, editable=False, on_delete=models.PROTECT, related_name="+"
     )
+    # The last sequence of its feed of changes.
+    last_change = models.BigIntegerField(default=0, db_default=0, editable=False)
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, blank=True, editable=False, on_delete=models.SET_NULL, related_name="+"
     )

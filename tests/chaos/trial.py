@@ -238,7 +238,9 @@ class Trial:
     def check_nothing_is_left_over(self) -> None:
         """No staging table, no partition without its run, no lease without a worker."""
         eventually(
-            lambda: not self.count("pg_class", r"relname LIKE 'import\_%\_rows'"), seconds=30, what="staging to vanish"
+            lambda: not self.count("pg_class", r"relname LIKE 'import\_%\_rows' OR relname LIKE '%\_incoming%'"),
+            seconds=30,
+            what="staging to vanish",
         )
         kept = {
             row["relname"]

@@ -1,0 +1,97 @@
+"""Recording changes in the feed, in the very transaction that makes them.
+
+Callers hold the segmentation's row lock, so that sequences become visible in ascending order.
+"""
+
+from collections.abc import Sequence
+
+from django.db import connection
+from psycopg import sql
+
+from customers.columns import joined
+from segments.models import Assignment, Change, Run, Segmentation
+
+_CHANGES = sql.Identifier(Change._meta.db_table)
+_ASSIGNMENTS = sql.Identifier(Assignment._meta.db_table)
+_SEGMENTATIONS = sql.Identifier(Segmentation._meta.db_table)
+# Enough for a hash join of two runs of some million customers.
+_MEMORY = "256MB"
+
+
+def record_publication(run: Run, *, before: int | None) -> int:
+    """Who joins, leaves and moves when `run` takes the place of the run with the key `before`; how many they are.
+
+    One pass over both runs' partitions.
+    """
+    return _record(
+        run.segmentation_id,
+        sql.SQL(
+            """
+            SELECT
+                CASE WHEN was.segment_id IS NULL THEN 'joined' WHEN is_now.segment_id IS NULL THEN 'left'
+                    ELSE 'moved' END AS kind,
+                coalesce(is_now.customer_id, was.customer_id) AS customer_id,
+                '' AS external_id, was.segment_id AS from_segment_id, is_now.segment_id AS to_segment_id,
+                {run}::bigint AS run_id
+            FROM (SELECT customer_id, segment_id FROM {assignments} WHERE run_id = {run}) AS is_now
+            FULL JOIN (SELECT customer_id, segment_id FROM {assignments} WHERE run_id = {before}) AS was
+                USING (customer_id)
+            WHERE is_now.segment_id IS DISTINCT FROM was.segment_id
+            """
+        ).format(run=sql.Literal(run.pk), before=sql.Literal(before or 0), assignments=_ASSIGNMENTS),
+    )
+
+
+def record_removal(customer_ids: Sequence[int], *, kind: str) -> None:
+    """That customers are no customers any more, and take them out of every run; called while they are still there."""
+    ids = sql.SQL("({})").format(sql.Literal(list(customer_ids)))
+    customers = joined(sql.SQL("place.customer_id"))
+    for segmentation in Segmentation.objects.select_for_update().filter(published_run__isnull=False).order_by("pk"):
+        _record(
+            segmentation.pk,
+            sql.SQL(
+                """
+                SELECT {kind} AS kind, place.customer_id, {external_id}, place.segment_id AS from_segment_id,
+                    NULL::bigint AS to_segment_id, NULL::bigint AS run_id
+                FROM {assignments} AS place {join}
+                WHERE place.run_id = {run} AND place.customer_id = ANY ({ids}::bigint[])
+                """
+            ).format(
+                kind=sql.Literal(kind),
+                external_id=customers.external_id,
+                assignments=_ASSIGNMENTS,
+                join=customers.join,
+                run=sql.Literal(segmentation.published_run_id),
+                ids=ids,
+            ),
+        )
+    with connection.cursor() as cursor:
+        cursor.execute(sql.SQL("DELETE FROM {} WHERE customer_id = ANY ({}::bigint[])").format(_ASSIGNMENTS, ids))
+
+
+def _record(segmentation_id: int, found: sql.Composed) -> int:
+    """Append what the query finds, in the order of customers, with the next sequences."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT set_config('work_mem', %s, true)", [_MEMORY])
+        cursor.execute(
+            sql.SQL(
+                """
+                INSERT INTO {changes} (
+                    segmentation_id, sequence, kind, customer_id, external_id, from_segment_id, to_segment_id, run_id
+                )
+                SELECT {segmentation}, last_change + row_number() OVER (ORDER BY customer_id), found.*
+                FROM ({found}) AS found, (SELECT last_change FROM {segmentations} WHERE id = {segmentation}) AS last
+                """
+            ).format(
+                changes=_CHANGES,
+                segmentation=sql.Literal(segmentation_id),
+                segmentations=_SEGMENTATIONS,
+                found=found,
+            )
+        )
+        count = max(0, int(cursor.rowcount))
+        cursor.execute(
+            sql.SQL("UPDATE {} SET last_change = last_change + %s WHERE id = %s").format(_SEGMENTATIONS),
+            [count, segmentation_id],
+        )
+    return count
