@@ -138,7 +138,8 @@ class Lease(Generic[J]):
                     raise LeaseLost(f"{self.job.log_name} is no longer ours")
 
     def finish(self, **values: Any) -> None:
-        """Mark the job done, with its last results; inside `writing` or on its own. Raises LeaseLost."""
+        """Mark the job done, with its last results; inside `writing` or on its own. Raises LeaseLost or Cancelled."""
+        self.check()
         self._end(JobStatus.DONE, **values)
 
     def fail(self, code: str, detail: str) -> None:

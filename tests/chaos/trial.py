@@ -161,34 +161,22 @@ class Trial:
 
     @contextmanager
     def in_phase(self, run: str, phase: str) -> Iterator[None]:
-        """The run is at work in this phase in the block."""
-        if phase == "reading":
-            with self.held("LOCK TABLE customers_customer IN ACCESS EXCLUSIVE MODE"):
-                self.wait_for_statement("customers_customer")
-                yield
-        elif phase == "choosing":
-            first = f"SELECT k FROM segments_candidate WHERE run_id = {self.row(RUNS, run)['id']}"
+        """The run is at work in this phase in the block: it waits there for somebody who holds what it needs."""
+        key = self.row(RUNS, run)["id"]
+        if phase == "choosing":
+            first = f"SELECT k FROM segments_candidate WHERE run_id = {key}"
             eventually(lambda: self.ask(first), what="the first candidate")
-            with self.held(f"{first} FOR UPDATE"):
-                self.wait_for_statement('UPDATE "segments_candidate"')
-                yield
-        elif phase == "storing":
-            with self.held("LOCK TABLE segments_assignment IN SHARE MODE"):
-                self.wait_for_statement("segments_assignment")
-                yield
+            lock, statement = f"{first} FOR UPDATE", 'UPDATE "segments_candidate"'
         else:
-            self.wait_for_phase(RUNS, run, phase)
+            lock, statement = {
+                "reading": ("LOCK TABLE customers_customer IN ACCESS EXCLUSIVE MODE", "customers_customer"),
+                "trying": ("LOCK TABLE segments_candidate IN EXCLUSIVE MODE", "segments_candidate"),
+                "storing": ("LOCK TABLE segments_assignment IN SHARE MODE", "segments_assignment"),
+                "publishing": ("SELECT id FROM segments_segmentation FOR UPDATE", "segments_segmentation"),
+            }[phase]
+        with self.held(lock):
+            self.wait_for_statement(statement)
             yield
-
-    def wait_for_phase(self, table: str, public_id: str, phase: str) -> None:
-        """Returns when the job has written that it is in this phase."""
-        eventually(
-            lambda: (
-                self.row(table, public_id)["phase"].startswith(phase)
-                or self.row(table, public_id)["status"] in TERMINAL
-            ),
-            what=f"phase {phase}",
-        )
 
     # ---- as fate deals with it
 
