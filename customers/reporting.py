@@ -65,7 +65,9 @@ def rejects(one: Import) -> Iterator[list[str]]:
     """The rejected rows as lines of a table: the cells as they were, then the line and the reasons; first a header."""
     rows = RejectedRow.objects.filter(source_import=one).order_by("line")
     names = headers(one, list(rows[:100]))
-    yield [*names, "Rejected line", "Rejected because"]
+    names = [name for name in names if name not in starting.ADDED_TO_REJECTS]
+    yield [*names, *starting.ADDED_TO_REJECTS]
     for row in rows.iterator(chunk_size=2000):
+        fields = ", ".join(dict.fromkeys(reason["field"] for reason in row.reasons if reason.get("field")))
         reasons = "; ".join(reason.get("detail", "") for reason in row.reasons)
-        yield [*(str(row.cells.get(name, "")) for name in names), str(row.line), reasons]
+        yield [*(str(row.cells.get(name, "")) for name in names), str(row.line), fields, reasons]

@@ -32,6 +32,9 @@ from segmentation_site.jobs import bell
 from segmentation_site.jobs.leases import DiskFull
 from segmentation_site.jobs.problems import Problem
 
+# Headers that a file of rejected rows has beside the original ones.
+ADDED_TO_REJECTS = ("Rejected line", "Rejected field", "Rejected because")
+
 
 class FileTooLarge(Problem):
     code = "file_too_large"
@@ -132,7 +135,7 @@ def receive(file: File, *, by: User | None, kind: str = Import.Kind.CUSTOMERS) -
     """
     with _stored(file, by=by, kind=kind) as one:
         sample = look(one)
-        saved = SavedMapping.objects.filter(signature=signature(sample.headers), kind=kind).first()
+        saved = saved_mapping(one, sample)
         if saved:
             one.reading = saved.options.get("reading", {})
             one.mode = saved.options.get("mode", one.mode)
@@ -144,14 +147,33 @@ def receive(file: File, *, by: User | None, kind: str = Import.Kind.CUSTOMERS) -
     return one
 
 
+def saved_mapping(one: Import, sample: Sample) -> SavedMapping | None:
+    """How the last file with these headers was mapped, if there was one."""
+    return SavedMapping.objects.filter(signature=signature(sample.headers), kind=one.kind).first()
+
+
+def start_again(one: Import, *, by: User | None) -> Import:
+    """Start a new import of the same stored file with the same choices, after a dry run. Raises as `start_import`."""
+    choices = Choices(
+        mapping=one.mapping,
+        mode=one.mode,
+        empty_cells=one.empty_cells,
+        reading=one.reading,
+        source=one.source,
+    )
+    with one.file.open("rb") as stored:
+        return start_import(File(stored, name=one.file_name), by=by, kind=one.kind, choices=choices)
+
+
 def _still_known(mapping: Mapping[str, str], sample: Sample, columns: Sequence[Column]) -> dict[str, str]:
     keys = {column.key for column in columns}
     return {header: key for header, key in mapping.items() if header in sample.headers and key in keys}
 
 
 def signature(headers: Iterable[str]) -> str:
-    """What files have in common whose headers are the same."""
-    return hashlib.sha256("\0".join(headers).encode()).hexdigest()
+    """What files have in common whose headers are the same, but for what rejected rows bring along."""
+    own = [header for header in headers if header not in ADDED_TO_REJECTS]
+    return hashlib.sha256("\0".join(own).encode()).hexdigest()
 
 
 def look(one: Import) -> Sample:

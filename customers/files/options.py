@@ -26,6 +26,11 @@ class ReadingOptions:
     sheet: str | None = None
     has_header: bool | None = None
 
+    @property
+    def delimiter_name(self) -> str:
+        """The delimiter in words; "" where it is left to the file."""
+        return DELIMITERS[self.delimiter] if self.delimiter else ""
+
     def to_json(self) -> dict[str, Any]:
         """What is said, and only that."""
         return {one.name: said for one in fields(self) if (said := getattr(self, one.name)) is not None}

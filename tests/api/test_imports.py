@@ -70,10 +70,11 @@ def test_rejected_rows_come_back_as_csv_with_their_lines_and_reasons() -> None:
     assert one["id"] in answer["Content-Disposition"]
     text = b"".join(answer.streaming_content).decode("utf-8-sig")
     header, *rejected = list(csv.reader(io.StringIO(text)))
-    assert header == ["id", "name", "age", "city", "Rejected line", "Rejected because"]
+    assert header == ["id", "name", "age", "city", "Rejected line", "Rejected field", "Rejected because"]
     # A spreadsheet would carry out =1+1; a number stays one.
     assert [row[:5] for row in rejected] == [["", "x", "40", "'=1+1", "3"], ["3", "x", "old", "-5", "4"]]
-    assert all(row[5] for row in rejected)
+    assert [row[5] for row in rejected] == ["external_id", "age"]
+    assert all(row[6] for row in rejected)
 
 
 @pytest.mark.usefixtures("worker")
@@ -217,7 +218,7 @@ def test_rejects_are_streamed_in_the_order_of_the_file() -> None:
     answer = importer.get(f"{IMPORTS}/{row.public_id}/rejects")
     assert answer.streaming
     lines = list(csv.reader(io.StringIO(b"".join(answer.streaming_content).decode("utf-8-sig"))))
-    assert [int(line[-2]) for line in lines[1:]] == list(range(2, 5003))
+    assert [int(line[-3]) for line in lines[1:]] == list(range(2, 5003))
 
 
 def test_a_list_of_imports_costs_as_many_queries_for_twenty_as_for_ten(

@@ -9,11 +9,13 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.utils import timezone
 
-from customers.models import Customer, Import, ImportStatus, RejectedRow
+from customers import importing, searching, undoing
+from customers.models import Attribute, Customer, Import, ImportStatus, RejectedRow, Undo
+from segmentation_site.jobs import leases
 from segmentation_site.jobs.models import JobStatus
 
 SignIn = Callable[[User], Client]
-pytestmark = pytest.mark.django_db
+pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture
@@ -176,8 +178,8 @@ def test_rejected_rows_leave_as_csv_that_no_spreadsheet_carries_out(browser: Cli
     response = browser.get(f"/imports/{one.public_id}/rejects")
     lines = response.getvalue().decode().splitlines()
     assert lines == [
-        "Age,CustomerID,Rejected line,Rejected because",
-        "'=1+1,-5,5,“=1+1” is not a number.",
+        "Age,CustomerID,Rejected line,Rejected field,Rejected because",
+        "'=1+1,-5,5,age,“=1+1” is not a number.",
     ]
 
 
@@ -222,6 +224,116 @@ def test_a_viewer_sees_nothing_of_imports(signed_in: SignIn, viewer: User) -> No
 
 
 def test_the_template_can_be_imported(browser: Client) -> None:
-    template = b"".join(browser.get("/imports/template.csv"))
+    template = b"".join(browser.get("/imports/template/customers.csv"))
     one = uploaded(browser, template)
     assert len(one.mapping) == len(template.splitlines()[0].split(b","))
+
+
+def carried_out(one: Import) -> Import:
+    """The import after a worker was there."""
+    leases.carry_out(Import, one.pk, importing.execute)
+    one.refresh_from_db()
+    return one
+
+
+def test_how_a_file_is_written_can_be_said_otherwise(browser: Client) -> None:
+    one = uploaded(browser, b"id;age;joined on\n1;3,5;03/04/2024\n2;4,25;05/06/2024\n")
+    choices = {"column_0": "external_id", "column_1": "age", "column_2": "joined_on"}
+    page = browser.post(
+        f"/imports/{one.public_id}/map", {**choices, "date_order": "day_first"}, headers={"HX-Request": "true"}
+    ).content.decode()
+    assert "“03/04/2024” is read as 3 April 2024" in page
+    assert "“3,5” is read as 3.5 years." in page
+    browser.post(f"/imports/{one.public_id}/map", {**choices, "date_order": "month_first", "start": "yes"})
+    one.refresh_from_db()
+    assert one.reading == {"date_order": "month_first"}
+    carried_out(one)
+    assert str(Customer.objects.get(external_id="1").joined_on) == "2024-03-04"
+
+
+def test_an_admin_makes_an_attribute_of_a_column(signed_in: SignIn, admin: User) -> None:
+    browser = signed_in(admin)
+    one = uploaded(browser, b"id,Plan,Loyalty points\n1,pro,5\n2,basic,7\n")
+    page = browser.get(f"/imports/{one.public_id}/map").content.decode()
+    assert "New attribute “Plan” (Category)" in page
+    assert "New attribute “Loyalty points” (Number)" in page
+    choices = {"column_0": "external_id", "column_1": "new:plan", "column_2": "new:loyalty_points"}
+    browser.post(f"/imports/{one.public_id}/map", {**choices, "start": "yes"})
+    carried_out(one)
+    known = searching.known("1")
+    assert known
+    assert (known[1]["plan"], known[1]["loyalty_points"]) == ("pro", 5)
+
+
+def test_nobody_but_an_admin_is_offered_a_new_attribute(browser: Client) -> None:
+    one = uploaded(browser, b"id,Plan\n1,pro\n2,basic\n")
+    assert "New attribute" not in browser.get(f"/imports/{one.public_id}/map").content.decode()
+    browser.post(f"/imports/{one.public_id}/map", {"column_0": "external_id", "column_1": "new:plan", "start": "yes"})
+    assert not Attribute.objects.exists()
+
+
+def test_checking_saves_nothing_and_offers_to_import_it_now(browser: Client) -> None:
+    one = uploaded(browser, b"id,age\n1,20\n2,x\n")
+    browser.post(f"/imports/{one.public_id}/map", {"column_0": "external_id", "column_1": "age", "check": "yes"})
+    carried_out(one)
+    page = browser.get(f"/imports/{one.public_id}").content.decode()
+    assert "This was a dry run." in page
+    assert not Customer.objects.exists()
+    answer = browser.post(f"/imports/{one.public_id}/again")
+    again = carried_out(Import.objects.get(public_id=answer["Location"].split("/")[2]))
+    assert (again.is_dry_run, again.created, again.rejected) == (False, 1, 1)
+
+
+def test_a_file_with_the_columns_of_an_earlier_one_is_mapped_as_that_was(browser: Client) -> None:
+    one = uploaded(browser, b"id,points,age\n1,30,20\n")
+    choices = {"column_0": "external_id", "column_1": "spending_score", "column_2": "", "empty_cells": "clear"}
+    browser.post(f"/imports/{one.public_id}/map", {**choices, "start": "yes"})
+    another = uploaded(browser, b"id,points,age\n2,31,21\n")
+    assert another.mapping == {"id": "external_id", "points": "spending_score"}
+    assert another.empty_cells == "clear"
+    page = browser.get(f"/imports/{another.public_id}/map").content.decode()
+    assert "A file with the same columns was imported" in page
+
+
+def test_rejected_rows_that_were_mended_can_be_imported_as_they_are(browser: Client) -> None:
+    one = uploaded(browser, b"id,points,city\n1,x,=Lyon\n2,5,Paris\n")
+    choices = {"column_0": "external_id", "column_1": "spending_score", "column_2": "city"}
+    browser.post(f"/imports/{one.public_id}/map", {**choices, "start": "yes"})
+    carried_out(one)
+    rejects = b"".join(browser.get(f"/imports/{one.public_id}/rejects"))
+    mended = uploaded(browser, rejects.replace(b",x,", b",7,", 1).replace(b"1,x", b"1,7", 1))
+    assert mended.mapping == {"id": "external_id", "points": "spending_score", "city": "city"}
+    browser.post(f"/imports/{mended.public_id}/map", {**choices, "start": "yes"})
+    assert carried_out(mended).created == 1
+    assert Customer.objects.get(external_id="1").city == "=Lyon"
+
+
+def test_an_undo_says_what_it_will_do_and_does_it(browser: Client) -> None:
+    one = uploaded(browser, b"id,age\n1,20\n2,30\n")
+    browser.post(f"/imports/{one.public_id}/map", {"column_0": "external_id", "column_1": "age", "start": "yes"})
+    carried_out(one)
+    page = browser.get(f"/imports/{one.public_id}").content.decode()
+    assert f"/imports/{one.public_id}/undo" in page
+    asked = browser.get(f"/imports/{one.public_id}/undo").content.decode()
+    assert "Undo this import?" in asked
+    page = browser.post(f"/imports/{one.public_id}/undo", follow=True).content.decode()
+    assert "progressbar" in page
+    undo = Undo.objects.get()
+    leases.carry_out(Undo, undo.pk, undoing.execute)
+    page = browser.get(f"/imports/{one.public_id}").content.decode()
+    assert "This import was taken back." in page
+    assert "2 customers are gone again" in page
+    assert not Customer.objects.exists()
+    assert "it was taken back already" in browser.get(f"/imports/{one.public_id}/undo").content.decode()
+
+
+def test_purchases_come_in_through_the_same_pages(browser: Client) -> None:
+    file = SimpleUploadedFile("orders.csv", b"customer id,order id,date,amount\n1,a,2024-01-02,10\n")
+    answer = browser.post("/imports/new", {"file": file, "kind": "transactions"}, follow=True)
+    assert "Shop or system" in answer.content.decode()
+    one = Import.objects.get()
+    columns = {"column_0": "external_id", "column_1": "order_id", "column_2": "at", "column_3": "amount"}
+    browser.post(f"/imports/{one.public_id}/map", {**columns, "source": "Lyon", "start": "yes"})
+    assert (carried_out(one).created, one.source) == (1, "Lyon")
+    template = b"".join(browser.get("/imports/template/transactions.csv"))
+    assert template.startswith(b"external_id,at,amount")
