@@ -140,9 +140,7 @@ def receive(file: File, *, by: User | None, kind: str = Import.Kind.CUSTOMERS) -
             one.reading = saved.options.get("reading", {})
             one.mode = saved.options.get("mode", one.mode)
             one.empty_cells = saved.options.get("empty_cells", one.empty_cells)
-        columns = targets.columns(one)
-        one.mapping = _still_known(saved.mapping, sample, columns) if saved else {}
-        one.mapping = one.mapping or file_mapping.complete(sample, columns, {})
+        one.mapping = suggested(one, sample)
         one.save()
     return one
 
@@ -150,6 +148,13 @@ def receive(file: File, *, by: User | None, kind: str = Import.Kind.CUSTOMERS) -
 def saved_mapping(one: Import, sample: Sample) -> SavedMapping | None:
     """How the last file with these headers was mapped, if there was one."""
     return SavedMapping.objects.filter(signature=signature(sample.headers), kind=one.kind).first()
+
+
+def suggested(one: Import, sample: Sample) -> dict[str, str]:
+    """What the columns most likely mean: as the last file with these headers was mapped, else by their names."""
+    saved, columns = saved_mapping(one, sample), targets.columns(one)
+    still_known = _still_known(saved.mapping, sample, columns) if saved else {}
+    return still_known or file_mapping.complete(sample, columns, {})
 
 
 def start_again(one: Import, *, by: User | None) -> Import:

@@ -1,7 +1,7 @@
 """Imports: their history, a new one from file to start, and one with its progress and report."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from django.conf import settings
@@ -10,38 +10,19 @@ from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpRespons
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import path
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy as _lazy
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from customers import attributes, previewing, purchases, registering, reporting, starting, targets, undoing
-from customers.files.plaintext import DELIMITERS, ENCODINGS
-from customers.files.sampling import Sample
+from customers import attributes, purchases, reporting, starting, targets, undoing
 from customers.files.schema import Column
 from customers.forms import ACCEPTED, UploadForm
-from customers.models import EmptyCells, Import, ImportMode, ImportStatus, RejectedRow, Undo
-from segmentation_site.access.roles import Deed, may, requires
+from customers.models import Import, ImportStatus, RejectedRow, Undo
+from segmentation_site.access.roles import Deed, requires
 from segmentation_site.http.lists import asked, newest_first
 from segmentation_site.http.spreadsheets import csv_lines
 from segmentation_site.jobs.leases import request_cancel
 from segmentation_site.jobs.problems import Problem
 from segmentation_site.jobs.watching import in_words, watch
 
-MODES: dict[str, dict[ImportMode, Any]] = {
-    Import.Kind.CUSTOMERS: {
-        ImportMode.UPSERT: _lazy("New customers are added, and those that are here get the values of the file."),
-        ImportMode.CREATE: _lazy("Only new customers are added; rows of customers that are here already are rejected."),
-        ImportMode.UPDATE: _lazy("Only customers that are here already are changed; rows of others are rejected."),
-    },
-    Import.Kind.TRANSACTIONS: {
-        ImportMode.UPSERT: _lazy("Customers who are not known yet are added."),
-        ImportMode.UPDATE: _lazy("Purchases of customers who are not known are rejected."),
-    },
-}
-CELLS = {
-    EmptyCells.LEAVE: _lazy("An empty cell changes nothing."),
-    EmptyCells.CLEAR: _lazy("An empty cell clears the value; a consent is never cleared."),
-}
-READING = ("encoding", "delimiter", "decimal", "date_order", "has_header", "sheet")
 # Shown to somebody who asks what a file may hold.
 TEMPLATE_ROWS = (
     {"external_id": "1001", "first_name": "Ada", "last_name": "Lovelace", "email": "ada@example.com", "age": "36"},
@@ -142,96 +123,10 @@ def import_template(request: HttpRequest, kind: str) -> HttpResponse:
 
 
 @requires(Deed.IMPORT)
-@require_http_methods(["GET", "POST"])
-def import_map(request: HttpRequest, public_id: str) -> HttpResponse:
-    """What the columns of an uploaded file mean. A changed choice shows the effect; Start queues the import."""
-    one = _find(public_id)
-    if one.status != ImportStatus.UPLOADED:
-        return redirect("import", one.public_id)
-    problem = None
-    choices = _choices(request, one, {})
-    try:
-        one.reading = dict(choices.reading)
-        sample = starting.look(one)
-        choices = _choices(request, one, _chosen(request, one, sample))
-        if "start" in request.POST or "check" in request.POST:
-            if may(request.user, Deed.ADMINISTER):
-                choices = _with_new_attributes(choices, sample)
-            starting.start(one, choices)
-            return redirect("import", one.public_id)
-    except Problem as found:
-        problem = found
-        if not choices.mapping:
-            # The file cannot be read as was said: it is shown as it was found.
-            one.reading = {}
-            choices = starting.Choices(mapping=one.mapping, mode=choices.mode, empty_cells=choices.empty_cells)
-            sample = starting.look(one)
-    shown = previewing.preview(one, choices.mapping)
-    context = {
-        "import": one,
-        "preview": shown,
-        "choices": choices,
-        "modes": [(value, label, MODES[one.kind][ImportMode(value)]) for value, label in _modes(one)],
-        "cells": [(value, label, CELLS[EmptyCells(value)]) for value, label in EmptyCells.choices],
-        "encodings": ENCODINGS.items(),
-        "delimiters": [("tab" if sign == "\t" else sign, name) for sign, name in DELIMITERS.items()],
-        "saved": starting.saved_mapping(one, sample),
-        "problem": problem,
-    }
-    if request.headers.get("HX-Request"):
-        return render(request, "imports/mapping.html", context)
-    context["before"] = starting.imported_before(one)
-    return render(request, "imports/map.html", context, status=422 if problem else 200)
-
-
-def _modes(one: Import) -> list[tuple[str, str]]:
-    return [(value, str(label)) for value, label in ImportMode.choices if ImportMode(value) in MODES[one.kind]]
-
-
-def _chosen(request: HttpRequest, one: Import, sample: Sample) -> dict[str, str]:
-    if request.method != "POST":
-        return dict(one.mapping)
-    return {header: request.POST.get(f"column_{place}", "") for place, header in enumerate(sample.headers)}
-
-
-def _choices(request: HttpRequest, one: Import, mapping: dict[str, str]) -> starting.Choices:
-    """What the form says; before it is sent, what was saved for files with these headers."""
-    if request.method != "POST":
-        return starting.Choices(
-            mapping=mapping, mode=one.mode, empty_cells=one.empty_cells, reading=one.reading, source=one.source
-        )
-    said = {name: request.POST[name] for name in READING if request.POST.get(name)}
-    if said.get("delimiter") == "tab":
-        said["delimiter"] = "\t"
-    reading: dict[str, Any] = {name: value for name, value in said.items() if name != "has_header"}
-    if said.get("has_header") in ("yes", "no"):
-        reading["has_header"] = said["has_header"] == "yes"
-    return starting.Choices(
-        mapping=mapping,
-        mode=request.POST.get("mode", one.mode),
-        empty_cells=request.POST.get("empty_cells", one.empty_cells),
-        is_dry_run="check" in request.POST,
-        reading=reading,
-        source=request.POST.get("source", ""),
-    )
-
-
-def _with_new_attributes(choices: starting.Choices, sample: Sample) -> starting.Choices:
-    """Registers what columns are to become attributes of their own, and maps them to those."""
-    mapping = dict(choices.mapping)
-    for header, target in choices.mapping.items():
-        new = previewing.propose(sample, header) if target.startswith(previewing.NEW) else None
-        if new is not None:
-            registering.register(key=new.key, label=new.label, kind=new.kind, categories=new.categories)
-            mapping[header] = new.key
-    return replace(choices, mapping=mapping)
-
-
-@requires(Deed.IMPORT)
 @require_safe
 def import_report(request: HttpRequest, public_id: str) -> HttpResponse:
     """One import: its progress while it works, then what became of each row."""
-    one = _find(public_id)
+    one = find_import(public_id)
     if one.status == ImportStatus.UPLOADED:
         return redirect("import_map", one.public_id)
     context: dict[str, Any] = {
@@ -256,7 +151,7 @@ def import_report(request: HttpRequest, public_id: str) -> HttpResponse:
 @require_safe
 def import_progress(request: HttpRequest, public_id: str) -> HttpResponse:
     """The part of the page that is asked for again while the import works; its end reloads the whole page."""
-    one = _find(public_id)
+    one = find_import(public_id)
     if not one.is_active:
         return HttpResponse(headers={"HX-Refresh": "true"})
     return render(
@@ -270,7 +165,7 @@ def import_progress(request: HttpRequest, public_id: str) -> HttpResponse:
 @require_POST
 def import_cancel(request: HttpRequest, public_id: str) -> HttpResponse:
     """Stop an import that waits or works; nothing half done is kept."""
-    one = _find(public_id)
+    one = find_import(public_id)
     if one.status == ImportStatus.UPLOADED and starting.discard(one):
         messages.success(request, _("“{name}” is thrown away. Nothing was imported.").format(name=one.file_name))
         return redirect("imports")
@@ -283,7 +178,7 @@ def import_cancel(request: HttpRequest, public_id: str) -> HttpResponse:
 @require_safe
 def import_rejects(request: HttpRequest, public_id: str) -> StreamingHttpResponse:
     """The rejected rows as they were, with their lines and reasons, as a file that can be mended and imported again."""
-    one = _find(public_id)
+    one = find_import(public_id)
     return StreamingHttpResponse(
         csv_lines(reporting.rejects(one)),
         content_type="text/csv; charset=utf-8",
@@ -295,7 +190,7 @@ def import_rejects(request: HttpRequest, public_id: str) -> StreamingHttpRespons
 @require_POST
 def import_again(request: HttpRequest, public_id: str) -> HttpResponse:
     """After a dry run: the same file with the same choices, for real."""
-    one = _find(public_id)
+    one = find_import(public_id)
     try:
         again = starting.start_again(one, by=request.user)  # type: ignore[arg-type]
     except (Problem, OSError) as problem:
@@ -308,7 +203,7 @@ def import_again(request: HttpRequest, public_id: str) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 def import_undo(request: HttpRequest, public_id: str) -> HttpResponse:
     """What taking this import back would do; and doing it."""
-    one = _find(public_id)
+    one = find_import(public_id)
     if request.method == "POST":
         try:
             undoing.start_undo(one, by=request.user)  # type: ignore[arg-type]
@@ -324,7 +219,7 @@ def import_undo(request: HttpRequest, public_id: str) -> HttpResponse:
 @require_safe
 def import_undo_progress(request: HttpRequest, public_id: str) -> HttpResponse:
     """The part of the page that is asked for again while the import is being taken back."""
-    undo = _last_undo(_find(public_id))
+    undo = _last_undo(find_import(public_id))
     if undo is None or not undo.is_active:
         return HttpResponse(headers={"HX-Refresh": "true"})
     return render(
@@ -338,7 +233,7 @@ def import_undo_progress(request: HttpRequest, public_id: str) -> HttpResponse:
 @require_POST
 def import_undo_cancel(request: HttpRequest, public_id: str) -> HttpResponse:
     """Stop taking it back; then nothing of it was taken back."""
-    one = _find(public_id)
+    one = find_import(public_id)
     undo = _last_undo(one)
     if undo is None or not request_cancel(undo):
         messages.info(request, _("Nothing is being taken back any more."))
@@ -349,7 +244,8 @@ def _last_undo(one: Import) -> Undo | None:
     return one.undos.order_by("-pk").first()
 
 
-def _find(public_id: str) -> Import:
+def find_import(public_id: str) -> Import:
+    """The import of that id. Raises Http404."""
     return get_object_or_404(Import.objects.select_related("created_by"), public_id=public_id)
 
 
@@ -398,7 +294,6 @@ urlpatterns = [
     path("imports/new", import_new, name="import_new"),
     path("imports/template/<str:kind>.csv", import_template, name="import_template"),
     path("imports/<str:public_id>", import_report, name="import"),
-    path("imports/<str:public_id>/map", import_map, name="import_map"),
     path("imports/<str:public_id>/progress", import_progress, name="import_progress"),
     path("imports/<str:public_id>/cancel", import_cancel, name="import_cancel"),
     path("imports/<str:public_id>/rejects", import_rejects, name="import_rejects"),

@@ -1,5 +1,5 @@
 """Addresses of the pages on imports."""
 
-from customers.pages import imports
+from customers.pages import imports, mapping
 
-urlpatterns = [*imports.urlpatterns]
+urlpatterns = [*imports.urlpatterns, *mapping.urlpatterns]
