@@ -75,8 +75,7 @@ def test_a_run_whose_worker_is_killed_is_done_by_another_and_readers_see_one_run
     first = trial.run(slug, publish=True)
     trial.ended(RUNS, first)
 
-    second = trial.run(slug, publish=True)
-    with trial.in_phase(second, phase):
+    with trial.run_in_phase(slug, phase) as second:
         trial.kill_children("worker")
 
     seen = Counter[str]()
@@ -100,8 +99,7 @@ def test_a_run_that_is_cancelled_in_any_phase_ends_soon_and_keeps_nothing(trial:
     first = trial.run(slug, publish=True)
     trial.ended(RUNS, first)
 
-    second = trial.run(slug, publish=True)
-    with trial.in_phase(second, phase):
+    with trial.run_in_phase(slug, phase) as second:
         assert trial.call("POST", f"/runs/{second}/cancel").status_code == 202
         time.sleep(HEARTBEATS)
     assert trial.ended(RUNS, second, seconds=35)["status"] == "cancelled"

@@ -160,23 +160,26 @@ class Trial:
             connection.rollback()
 
     @contextmanager
-    def in_phase(self, run: str, phase: str) -> Iterator[None]:
-        """The run is at work in this phase in the block: it waits there for somebody who holds what it needs."""
-        key = self.row(RUNS, run)["id"]
-        if phase == "choosing":
-            first = f"SELECT k FROM segments_candidate WHERE run_id = {key}"
-            eventually(lambda: self.ask(first), what="the first candidate")
-            lock, statement = f"{first} FOR UPDATE", 'UPDATE "segments_candidate"'
-        else:
-            lock, statement = {
-                "reading": ("LOCK TABLE customers_customer IN ACCESS EXCLUSIVE MODE", "customers_customer"),
-                "trying": ("LOCK TABLE segments_candidate IN EXCLUSIVE MODE", "segments_candidate"),
-                "storing": ("LOCK TABLE segments_assignment IN SHARE MODE", "segments_assignment"),
-                "publishing": ("SELECT id FROM segments_segmentation FOR UPDATE", "segments_segmentation"),
-            }[phase]
+    def run_in_phase(self, slug: str, phase: str) -> Iterator[str]:
+        """The id of a run that is at work in this phase in the block: it waits there for what somebody else holds."""
+        lock, statement = {
+            "reading": ("LOCK TABLE customers_customer IN ACCESS EXCLUSIVE MODE", "customers_customer"),
+            "trying": ("LOCK TABLE segments_candidate IN EXCLUSIVE MODE", "segments_candidate"),
+            "choosing": ("SELECT", 'UPDATE "segments_candidate"'),
+            "storing": ("LOCK TABLE segments_assignment IN SHARE MODE", "segments_assignment"),
+            "publishing": ("SELECT id FROM segments_segmentation FOR NO KEY UPDATE", "segments_segmentation"),
+        }[phase]
         with self.held(lock):
+            run = self.run(slug, publish=True)
+            if phase != "choosing":
+                self.wait_for_statement(statement)
+                yield run
+                return
+        first = f"SELECT k FROM segments_candidate WHERE run_id = {self.row(RUNS, run)['id']}"
+        eventually(lambda: self.ask(first), what="the first candidate")
+        with self.held(f"{first} FOR UPDATE"):
             self.wait_for_statement(statement)
-            yield
+            yield run
 
     # ---- as fate deals with it
 
