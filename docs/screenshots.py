@@ -95,6 +95,7 @@ def addresses(page: Page, url: str) -> dict[str, str]:
         "imports": "/imports/",
         # The oldest: what came later may still wait for its columns.
         "import": linked("/imports/", r"/imports/imp_\w+")[-1],
+        "import-undo": linked("/imports/", r"/imports/imp_\w+")[-1] + "/undo",
         "import-new": "/imports/new",
         "segmentations": "/segmentations/",
         "segmentation": segmentation,
