@@ -47,14 +47,14 @@ class Measured:
         for claim in self.claims:
             ratio = self.ratio(claim)
             word = "within" if ratio <= claim.budget else "OVER"
-            lines.append(f"  {claim.ours} / {claim.other}: {ratio:.2f} ({word} the budget of {claim.budget:g})")
+            lines.append(f"  {claim.ours} / {claim.other}: {ratio:.3g} ({word} the budget of {claim.budget:.3g})")
         return "\n".join([*lines, *(f"  {note}" for note in self.notes)])
 
 
-def interleaved(contestants: Mapping[str, Contestant], rounds: int) -> dict[str, list[float]]:
+def interleaved(contestants: Mapping[str, Contestant], rounds: int, *, warm_up: bool = True) -> dict[str, list[float]]:
     """Seconds of each contestant in each of `rounds`, in turns; a first round warms up and is dropped."""
     seconds: dict[str, list[float]] = {name: [] for name in contestants}
-    for number in range(rounds + 1):
+    for number in range(0 if warm_up else 1, rounds + 1):
         for name, contestant in contestants.items():
             contestant.before()
             gc.collect()
