@@ -1,17 +1,20 @@
 """The application that workers and the scheduler run."""
 
 import ctypes
+import json
 import logging
 import os
 import signal
 import sys
 import threading
 import time
+from contextlib import suppress
+from datetime import UTC, datetime
 from logging.config import dictConfig
 from typing import Any
 
 from celery import Celery
-from celery.signals import setup_logging, worker_process_init, worker_ready
+from celery.signals import celeryd_init, setup_logging, worker_process_init, worker_ready
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "segmentation_site.settings")
 
@@ -30,6 +33,19 @@ def _log_as_django_does(**kwargs: Any) -> None:
     from django.conf import settings
 
     dictConfig(settings.LOGGING)
+
+
+@celeryd_init.connect
+def _say_goodbye_as_json(**kwargs: Any) -> None:
+    """What a worker says while it handles a signal passes logging by, which must not be used there."""
+    from celery.apps import worker
+
+    def say(message: str, *anywhere: object) -> None:
+        line = {"event": message, "time": f"{datetime.now(UTC):%FT%T.%fZ}", "level": "info", "logger": "celery"}
+        with suppress(OSError):
+            os.write(2, f"{json.dumps(line)}\n".encode())
+
+    worker.safe_say = say
 
 
 @worker_process_init.connect

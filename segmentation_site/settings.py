@@ -350,5 +350,10 @@ LOGGING: dict[str, Any] = {
         "handlers": ["stderr"],
         "level": env.str("LOG_LEVEL", default="INFO" if PROCESS != "command" else "WARNING"),
     },
-    "loggers": {"axes": {"level": "ERROR"}, "django.server": {"level": "WARNING"}},
+    "loggers": {
+        "axes": {"level": "ERROR"},
+        "django.server": {"level": "WARNING"},
+        # Celery's pool tells of processes that died by this one, which hands nothing on to the root.
+        "multiprocessing": {"level": "WARNING", "handlers": ["stderr"], "propagate": False},
+    },
 }

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from celery import current_app
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import connection
@@ -106,8 +107,18 @@ def celery_worker_process(django_db_setup: None) -> Iterator[subprocess.Popen[by
 
 
 @pytest.fixture
-def worker(transactional_db: None, celery_worker_process: subprocess.Popen[bytes]) -> subprocess.Popen[bytes]:
-    """A real Celery worker is taking jobs while this test runs."""
+def worker(
+    transactional_db: None, celery_worker_process: subprocess.Popen[bytes]
+) -> Iterator[subprocess.Popen[bytes]]:
+    """A real Celery worker is taking jobs while this test runs, and none when it is over."""
     assert celery_worker_process.poll() is None, "the worker of the suite has died"
     assert settings.DATABASES["default"]["NAME"] == connection.settings_dict["NAME"]
-    return celery_worker_process
+    current_app.control.purge()
+    given.eventually(lambda: _told_the_worker("add_consumer"), what="the worker's ear")
+    yield celery_worker_process
+    given.eventually(lambda: _told_the_worker("cancel_consumer"), what="the worker's silence")
+
+
+def _told_the_worker(command: str) -> bool:
+    told = current_app.control.broadcast(command, {"queue": "jobs"}, reply=True, limit=1, timeout=5)
+    return bool(told)

@@ -44,7 +44,7 @@ def test_a_file_goes_in_and_segments_come_out(
 
     # Its columns were recognised.
     expect(page.get_by_role("heading", name="What do these columns mean?")).to_be_visible()
-    expect(page.locator("select").nth(3)).to_have_value("annual_income")
+    expect(page.get_by_role("combobox", name="Annual Income (k$)")).to_have_value("annual_income")
     page.get_by_role("button", name="Start the import").click()
 
     # It is followed without reloading, to its report.
