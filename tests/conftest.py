@@ -107,9 +107,7 @@ def celery_worker_process(django_db_setup: None) -> Iterator[subprocess.Popen[by
 
 
 @pytest.fixture
-def worker(
-    transactional_db: None, celery_worker_process: subprocess.Popen[bytes]
-) -> Iterator[subprocess.Popen[bytes]]:
+def worker(transactional_db: None, celery_worker_process: subprocess.Popen[bytes]) -> Iterator[subprocess.Popen[bytes]]:
     """A real Celery worker is taking jobs while this test runs, and none when it is over."""
     assert celery_worker_process.poll() is None, "the worker of the suite has died"
     assert settings.DATABASES["default"]["NAME"] == connection.settings_dict["NAME"]
