@@ -123,6 +123,7 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "segmentation_site.access.sessions.AbsoluteSessionLimitMiddleware",
+    "segmentation_site.access.audit.WhoMiddleware",
     "segmentation_site.http.requests.StorableNamesMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
@@ -218,6 +219,9 @@ JOB_SWEEP_SECONDS = env.int("JOB_SWEEP_SECONDS", default=15)
 # How many runs of a segmentation can be gone back to, beside the one in use; how long imports keep files and rows.
 RUNS_KEPT = env.int("RUNS_KEPT", default=10)
 IMPORTS_KEPT_DAYS = env.int("IMPORTS_KEPT_DAYS", default=90)
+AUDIT_KEPT_DAYS = env.int("AUDIT_KEPT_DAYS", default=730)
+if AUDIT_KEPT_DAYS < 30:
+    raise ImproperlyConfigured("AUDIT_KEPT_DAYS is at least 30: the database itself keeps entries for so long.")
 # Bytes that one job may take; 0: a share of what the machine has.
 JOB_MEMORY_BYTES = env.int("JOB_MEMORY_BYTES", default=0)
 CELERY_BEAT_SCHEDULE = {

@@ -10,7 +10,7 @@ from unfold.admin import ModelAdmin
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
 from segmentation_site.access.kept_admin import HistoryAdmin
-from segmentation_site.access.models import ApiKey
+from segmentation_site.access.models import ApiKey, AuditEntry
 
 admin.site.unregister(User)
 admin.site.unregister(Group)
@@ -50,3 +50,12 @@ class ApiKeyAdmin(HistoryAdmin):
         "revoked_at",
         "last_used_at",
     )
+
+
+@admin.register(AuditEntry)
+class AuditEntryAdmin(HistoryAdmin):
+    """Who did what; read-only by nature."""
+
+    list_display = ("at", "action", "subject", "actor", "key_id", "address")
+    list_filter = ("action", "at")
+    search_fields = ("subject", "actor", "key_id", "request_id")

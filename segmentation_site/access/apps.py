@@ -7,3 +7,7 @@ class AccessConfig(AppConfig):
     name = "segmentation_site.access"
     label = "access"
     verbose_name = "Access"
+    prune_task = "access.prune"
+
+    def ready(self) -> None:
+        from segmentation_site.access import audit  # noqa: F401 - hears who signs in

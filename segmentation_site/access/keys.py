@@ -20,6 +20,8 @@ from rest_framework.authentication import BaseAuthentication, SessionAuthenticat
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 
+from segmentation_site.access import audit
+from segmentation_site.access.audit import Action
 from segmentation_site.access.models import ApiKey
 from segmentation_site.access.scopes import Scope
 from segmentation_site.jobs.problems import Problem
@@ -65,14 +67,16 @@ def create_key(
     if expires_at is not None and expires_at <= timezone.now():
         raise InvalidExpiry()
     prefix, secret = secrets.token_hex(6), secrets.token_urlsafe(32)
-    key = ApiKey.objects.create(
-        name=name,
-        prefix=prefix,
-        digest=_digest(secret),
-        scopes=wanted,
-        created_by=by if isinstance(by, User) else None,
-        expires_at=expires_at,
-    )
+    with transaction.atomic():
+        key = ApiKey.objects.create(
+            name=name,
+            prefix=prefix,
+            digest=_digest(secret),
+            scopes=wanted,
+            created_by=by if isinstance(by, User) else None,
+            expires_at=expires_at,
+        )
+        audit.record(Action.KEY_MADE, key.public_id, by=by, name=name, scopes=wanted)
     return key, f"seg_{prefix}_{secret}"
 
 
@@ -86,6 +90,7 @@ def rotate(key: ApiKey, *, by: User | None) -> tuple[ApiKey, str]:
         ends = timezone.now() + ROTATION_OVERLAP
         if held.revoked_at is None or held.revoked_at > ends:
             ApiKey.objects.filter(pk=key.pk).update(revoked_at=ends)
+        audit.record(Action.KEY_ROTATED, key.public_id, by=by, into=fresh.public_id)
     key.refresh_from_db()
     return fresh, secret
 
@@ -95,7 +100,9 @@ def revoke(key: ApiKey) -> None:
     now = timezone.now()
     if key.revoked_at is None or key.revoked_at > now:
         key.revoked_at = now
-        key.save(update_fields=["revoked_at"])
+        with transaction.atomic():
+            key.save(update_fields=["revoked_at"])
+            audit.record(Action.KEY_REVOKED, key.public_id, name=key.name)
 
 
 def find(text: str) -> ApiKey | None:
@@ -128,6 +135,7 @@ class ApiKeyAuthentication(BaseAuthentication):
         key = find(text.strip())
         if key is None:
             raise AuthenticationFailed("This key is not valid: it is unknown, expired or revoked.")
+        audit.acts_with(request._request, key)
         now = timezone.now()
         if key.last_used_at is None or now - key.last_used_at > LAST_USED_EVERY:
             ApiKey.objects.filter(pk=key.pk).update(last_used_at=now)

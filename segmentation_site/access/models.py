@@ -1,6 +1,6 @@
 """API keys: what marketing tools hold. The secret is shown once; the database keeps its prefix and an HMAC."""
 
-from typing import ClassVar, Self
+from typing import TYPE_CHECKING, ClassVar, Self
 
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
@@ -10,6 +10,9 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from segmentation_site.database.public_ids import PublicIdField
+
+if TYPE_CHECKING:
+    from django_stubs_ext import StrOrPromise
 
 
 class ApiKeyQuerySet(models.QuerySet["ApiKey"]):
@@ -55,3 +58,36 @@ class ApiKey(models.Model):
         """Whether a request with this key would be let in now."""
         now = timezone.now()
         return not any(moment and moment <= now for moment in (self.revoked_at, self.expires_at))
+
+
+class AuditEntry(models.Model):
+    """One deed of one person or program. A trigger forbids changing it, and deleting it before its time."""
+
+    # Of people of this site, whose deeds are on record; never of customers.
+    personal_data: ClassVar = ()
+
+    at = models.DateTimeField(db_default=Now(), db_index=True, editable=False)
+    action = models.CharField(_("action"), max_length=40)
+    subject = models.CharField(_("subject"), max_length=200, blank=True)
+    detail = models.JSONField(_("detail"), default=dict, blank=True)
+    # No foreign keys: an entry outlives people and keys.
+    actor = models.CharField(_("person"), max_length=150, blank=True)
+    actor_id = models.BigIntegerField(null=True)
+    key_id = models.CharField(_("API key"), max_length=40, blank=True)
+    address = models.GenericIPAddressField(_("address"), null=True)
+    request_id = models.CharField(max_length=64, blank=True)
+
+    class Meta:
+        ordering = ("-id",)
+        verbose_name = _("audit entry")
+        verbose_name_plural = _("audit trail")
+
+    def __str__(self) -> str:
+        return f"{self.action} {self.subject}".strip()
+
+    @property
+    def label(self) -> "StrOrPromise":
+        """The deed in words."""
+        from segmentation_site.access.audit import LABELS, Action
+
+        return LABELS[Action(self.action)] if self.action in set(Action) else self.action

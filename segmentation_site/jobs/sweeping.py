@@ -72,9 +72,10 @@ def _ring_for_pruning() -> None:
     day = RawSQL("clock_timestamp() - interval '1 day'", [])
     rows = Sweeps.objects.filter(pk=ONLY_ROW).filter(Q(pruned_at=None) | Q(pruned_at__lt=day))
     if rows.update(pruned_at=RawSQL("clock_timestamp()", [])):
-        for model in job_models():
-            if model.prune_task:
-                bell.send(model.prune_task)
+        # Kinds of jobs name theirs, and so do applications that keep other things.
+        for keeper in (*job_models(), *apps.get_app_configs()):
+            if task := getattr(keeper, "prune_task", ""):
+                bell.send(task)
 
 
 def _record(swept: Swept) -> None:

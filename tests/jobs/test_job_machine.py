@@ -104,6 +104,9 @@ class Jobs(RuleBasedStateMachine):
                 lease.fail("unexpected", "It broke.")
         except LeaseLost:
             assert expected.holder is not lease
+        except Cancelled:
+            assert succeeds, "a failure is told in any case"
+            assert expected.is_cancel_requested
         else:
             assert expected.holder is lease, "only the holder ends it"
             expected.status = JobStatus.DONE if succeeds else JobStatus.FAILED
