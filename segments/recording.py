@@ -21,8 +21,10 @@ _MEMORY = "256MB"
 def record_publication(run: Run, *, before: int | None) -> int:
     """Who joins, leaves and moves when `run` takes the place of the run with the key `before`; how many they are.
 
-    One pass over both runs' partitions.
+    One pass over both runs' partitions. Who leaves is named, because tools must be told even when the customer is gone
+    by the time they ask.
     """
+    leaver = joined(sql.SQL("one.id"))
     return _record(
         run.segmentation_id,
         sql.SQL(
@@ -31,19 +33,31 @@ def record_publication(run: Run, *, before: int | None) -> int:
                 CASE WHEN was.segment_id IS NULL THEN 'joined' WHEN is_now.segment_id IS NULL THEN 'left'
                     ELSE 'moved' END AS kind,
                 coalesce(is_now.customer_id, was.customer_id) AS customer_id,
-                '' AS external_id, was.segment_id AS from_segment_id, is_now.segment_id AS to_segment_id,
+                CASE WHEN is_now.segment_id IS NULL THEN
+                    coalesce((SELECT {external_id} FROM (VALUES (was.customer_id)) AS one (id) {join}), '')
+                    ELSE '' END AS external_id,
+                was.segment_id AS from_segment_id, is_now.segment_id AS to_segment_id,
                 {run}::bigint AS run_id
             FROM (SELECT customer_id, segment_id FROM {assignments} WHERE run_id = {run}) AS is_now
             FULL JOIN (SELECT customer_id, segment_id FROM {assignments} WHERE run_id = {before}) AS was
                 USING (customer_id)
             WHERE is_now.segment_id IS DISTINCT FROM was.segment_id
             """
-        ).format(run=sql.Literal(run.pk), before=sql.Literal(before or 0), assignments=_ASSIGNMENTS),
+        ).format(
+            run=sql.Literal(run.pk),
+            before=sql.Literal(before or 0),
+            assignments=_ASSIGNMENTS,
+            external_id=leaver.external_id,
+            join=leaver.join,
+        ),
     )
 
 
 def record_removal(customer_ids: Sequence[int], *, kind: str) -> None:
-    """That customers are no customers any more, and take them out of every run; called while they are still there."""
+    """That customers are no customers any more, and take them out of every run; called while they are still there.
+
+    Of who is erased every segmentation tells, whether they were members or not: tools may know them from before.
+    """
     ids = sql.SQL("({})").format(sql.Literal(list(customer_ids)))
     customers = joined(sql.SQL("place.customer_id"))
     for segmentation in Segmentation.objects.select_for_update().filter(published_run__isnull=False).order_by("pk"):
@@ -53,8 +67,11 @@ def record_removal(customer_ids: Sequence[int], *, kind: str) -> None:
                 """
                 SELECT {kind} AS kind, place.customer_id, {external_id}, place.segment_id AS from_segment_id,
                     NULL::bigint AS to_segment_id, NULL::bigint AS run_id
-                FROM {assignments} AS place {join}
-                WHERE place.run_id = {run} AND place.customer_id = ANY ({ids}::bigint[])
+                FROM (
+                    SELECT one.customer_id, member.segment_id FROM unnest({ids}::bigint[]) AS one (customer_id)
+                    LEFT JOIN {assignments} AS member ON member.run_id = {run} AND member.customer_id = one.customer_id
+                ) AS place {join}
+                WHERE place.segment_id IS NOT NULL OR {kind} = 'erased'
                 """
             ).format(
                 kind=sql.Literal(kind),

@@ -27,7 +27,7 @@ class Change(models.Model):
     sequence = models.BigIntegerField()
     kind = models.CharField(max_length=6, choices=Kind)
     customer_id = models.BigIntegerField()
-    # Only of customers who are gone: tools must be told whom to forget.
+    # Of those who left, for when they are gone: tools must be told whom to take out.
     external_id = models.CharField(max_length=200, blank=True, db_collation="C")
     from_segment_id = models.BigIntegerField(null=True)
     to_segment_id = models.BigIntegerField(null=True)

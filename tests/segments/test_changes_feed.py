@@ -130,6 +130,18 @@ def test_customers_who_go_with_an_import_that_is_taken_back_leave_in_the_feed() 
     assert puller.places == members(segmentation)
 
 
+def test_who_left_before_being_gone_is_told_to_have_left() -> None:
+    segmentation, brought, segments = segmentation_of(range(1, 3))
+    publishing.publish(run_with(segmentation, segments, {"1": 0, "2": 0}), by=None)
+    puller = Puller(segmentation)
+    puller.pull()
+    segmentation.refresh_from_db()
+    publishing.publish(run_with(segmentation, segments, {"2": 0}), by=None)
+    take_back(brought)
+    assert [(entry["type"], entry["external_id"]) for entry in puller.pull()] == [("left", "1"), ("left", "2")]
+    assert puller.places == {}
+
+
 def take_back(one: Import) -> None:
     undo = undoing.start_undo(one, by=None, ring=False)
     leases.carry_out(Undo, undo.pk, undoing.execute)
