@@ -165,6 +165,12 @@ UNFOLD: dict[str, Any] = {
                         "permission": _who_may("ADMINISTER"),
                     },
                     {
+                        "title": _("People"),
+                        "icon": "badge",
+                        "link": "/people/",
+                        "permission": _who_may("ADMINISTER"),
+                    },
+                    {
                         "title": _("Audit trail"),
                         "icon": "history",
                         "link": "/audit/",

@@ -104,6 +104,9 @@ INSTALLED_APPS = [
     "django_celery_beat",
     "django_htmx",
     "axes",
+    "django_otp",
+    "django_otp.plugins.otp_totp",
+    "django_otp.plugins.otp_static",
     "csp",
     "segmentation_site.embedded",
     "segmentation_site.jobs",
@@ -267,6 +270,8 @@ AUTH_PASSWORD_VALIDATORS = [
 LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "overview"
 LOGOUT_REDIRECT_URL = "login"
+# How authenticator apps name the site.
+OTP_TOTP_ISSUER = "Segments"
 SESSION_ABSOLUTE_AGE = 12 * 60 * 60
 
 AXES_FAILURE_LIMIT = 5

@@ -6,6 +6,7 @@ from django.urls import include, path
 urlpatterns = [
     path("", include("segments.pages.urls")),
     path("", include("customers.pages.urls")),
+    # Before the admin's own, whose sign-in it takes the place of.
     path("", include("segmentation_site.access.pages.urls")),
     path("", include("segmentation_site.http.health")),
     path("", include("segmentation_site.http.metrics")),

@@ -13,6 +13,9 @@ from tests.architecture.addresses import Address, addresses, admin_pages, endpoi
 # What everybody may reach, and why.
 PUBLIC = {
     "login": "people sign in here",
+    "second_factor_code": "the second half of signing in; without the first it sends back to it",
+    "admin_sign_in": "sends to where people sign in",
+    "invitation": "whoever holds the link sets their password, once",
     "logout": "signing out needs no right",
     "livez": "asked by supervisors, tells nothing",
     "metrics": "counts of jobs, for this machine or whoever has the token",

@@ -34,6 +34,8 @@ def sidebar(page: str) -> list[str]:
                 "/api-keys/",
                 "/api/docs",
                 "/status",
+                "/people/",
+                "/audit/",
                 "/admin/",
             ],
         ),
