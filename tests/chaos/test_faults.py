@@ -12,7 +12,7 @@ import redis
 
 from segmentation_site.embedded.folder import DataFolder
 from tests.chaos.trial import IMPORTS, RUNS, Trial, customers_file, good_rows
-from tests.embedded.processes import processes_of
+from tests.embedded.processes import kill, processes_of
 from tests.given import eventually
 
 MANY = 200_000
@@ -238,8 +238,7 @@ def test_after_a_kill_of_everything_in_an_import_the_next_start_ends_it(trial: T
     one = trial.upload(f"id,age,annual income\n{lines}".encode())
     trial.wait_for_statement(COPYING)
     everything = processes_of(trial.site.folder)
-    for process in everything:
-        process.kill()
+    kill(everything)
     assert trial.site.process
     trial.site.process.wait()
     trial.site.start()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.embedded.processes import Site, free_port, names_of, processes_of
+from tests.embedded.processes import Site, free_port, kill, names_of, processes_of
 
 # Every character that a shell, a URL, a configuration file or an argument might take for something else.
 ODD_NAME = "100 % of 'all' \"quoted\" Ümläute; $HOME & blanks"
@@ -21,8 +21,7 @@ def folder() -> Iterator[Path]:
     yield data
     left = processes_of(data)
     names = names_of(left)
-    for process in left:
-        process.kill()
+    kill(left)
     shutil.rmtree(outside, ignore_errors=True)
     assert not names
 

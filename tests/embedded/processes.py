@@ -5,6 +5,7 @@ import re
 import socket
 import subprocess
 import sys
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.error import HTTPError
@@ -80,6 +81,13 @@ def processes_of(folder: Path) -> list[psutil.Process]:
         except psutil.Error:
             continue
     return found
+
+
+def kill(processes: list[psutil.Process]) -> None:
+    """All of them at once; some may have ended because others did."""
+    for process in processes:
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
 
 
 def names_of(processes: list[psutil.Process]) -> list[str]:
@@ -163,8 +171,7 @@ class Site:
             assert self.process
             self.process.terminate()
             self.process.wait(90)
-        for process in processes_of(self.folder):
-            process.kill()
+        kill(processes_of(self.folder))
 
     def status(self, path: str) -> int:
         """The status of a GET; 0 when nobody answers."""

@@ -10,7 +10,7 @@ import pytest
 
 from segmentation_site.embedded.folder import DataFolder
 from tests import given
-from tests.embedded.processes import manage, processes_of, server_seen_by_a_command, staying_command
+from tests.embedded.processes import kill, manage, processes_of, server_seen_by_a_command, staying_command
 from tests.given import eventually
 
 AS_ROOT = os.getuid() == 0
@@ -108,8 +108,7 @@ def test_making_the_database_may_be_killed_at_any_moment(folder: Path) -> None:
     with staying_command(folder) as command:
         eventually(half_made.exists, what="the first file of the database")
         command.send_signal(signal.SIGSTOP)
-        for process in processes_of(folder):
-            process.kill()
+        kill(processes_of(folder))
     assert not (folder / "postgres").exists()
     assert server_seen_by_a_command(folder)
 

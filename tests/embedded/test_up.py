@@ -20,7 +20,7 @@ from psycopg import sql
 from segmentation_site.embedded import supervising
 from segmentation_site.embedded.folder import DataFolder
 from tests import given
-from tests.embedded.processes import Site, free_port, manage, names_of, processes_of, server_seen_by_a_command
+from tests.embedded.processes import Site, free_port, kill, manage, names_of, processes_of, server_seen_by_a_command
 from tests.given import eventually
 
 IN_THE_ORDER_OF_STOPPING = ["scheduler", "worker", "web", "valkey", "postgres"]
@@ -130,8 +130,7 @@ def test_after_a_kill_of_everything_the_next_start_finds_the_data_and_makes_no_o
     users = "from django.contrib.auth.models import User; print(User.objects.values_list('date_joined').get())"
     before = manage(site.folder, "shell", "-v", "0", "-c", users).stdout
     assert before
-    for process in processes_of(site.folder):
-        process.kill()
+    kill(processes_of(site.folder))
     assert site.process
     site.process.wait()
     site.start()
