@@ -11,13 +11,14 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import IO, BinaryIO, Protocol, cast
 
+import orjson
 import polars as pl
 from django.conf import settings
 from django.db import connection
 from django.utils import timezone
 from psycopg import sql
 
-from customers import purchases, suppressing, targets
+from customers import forgetting, purchases, suppressing, targets
 from customers.files import checking, mapping, reading, sampling
 from customers.files.mapping import MappedColumn
 from customers.files.reading import LINE
@@ -51,6 +52,10 @@ class _NotEmptyAnyMore(Exception):
     """Somebody else brought customers while the first import was on its way."""
 
 
+class _ListGrew(Exception):
+    """Somebody was erased while the import was on its way, and may be in the file."""
+
+
 class _Staging(Protocol):
     def add(self, rows: pl.DataFrame) -> None: ...
     def remove(self, lines: Sequence[int]) -> None: ...
@@ -66,7 +71,8 @@ class _Table:
     mapped: tuple[MappedColumn, ...]
     kept: list[pl.DataFrame] = field(default_factory=list)
     people: list[pl.DataFrame] = field(default_factory=list)
-    suppresses: bool = field(default_factory=lambda: not suppressing.is_empty())
+    # The suppression list as it was when reading began.
+    suppressed: frozenset[str] = field(default_factory=suppressing.listed)
 
     @property
     def keys(self) -> list[str]:
@@ -76,6 +82,13 @@ class _Table:
         """Begin anew."""
         self.kept.clear()
         self.people.clear()
+        self.suppressed = suppressing.listed()
+
+    def take_turn(self) -> None:
+        """Wait for our turn to write customers. Raises _ListGrew when the suppression list must be asked again."""
+        lock_writers()
+        if suppressing.length() != len(self.suppressed):
+            raise _ListGrew
 
     def pieces(self) -> Iterator[reading.Piece]:
         return reading.read_table(self.file, self.sample.dialect, len(self.sample.headers))
@@ -91,15 +104,30 @@ class _Table:
             if identity == "email":
                 known_by = known_by.str.to_lowercase()
             self.kept.append(rows.select(LINE, id=known_by))
-        if self.suppresses:
+        if self.suppressed:
             self.people.append(rows.select(LINE, *(key for key in suppressing.KEYS if key in self.keys)))
+
+    def conceal(self, rejected: pl.DataFrame) -> pl.DataFrame:
+        """Rejected rows as checking gives them; nothing is told of whoever is on the suppression list."""
+        if not self.suppressed:
+            return rejected
+        headers = [header for header, key in self.one.mapping.items() if key in suppressing.KEYS]
+        is_listed = [
+            any(suppressing.digest(str(cells.get(header, ""))) in self.suppressed for header in headers)
+            for cells in map(orjson.loads, rejected["cells"])
+        ]
+        reason = orjson.dumps([dict(zip(("field", "code", "detail"), ("", *suppressing.REASON), strict=True))])
+        return rejected.with_columns(
+            reasons=pl.when(pl.Series(is_listed)).then(pl.lit(reason.decode())).otherwise(pl.col("reasons")),
+            cells=pl.when(pl.Series(is_listed)).then(pl.lit("{}")).otherwise(pl.col("cells")),
+        )
 
 
 class _RejectedRows:
     """The rejected rows of an import until they are written, as the text that COPY takes."""
 
-    def __init__(self, one: Import, spool: IO[bytes]) -> None:
-        self.one = one
+    def __init__(self, table: _Table, spool: IO[bytes]) -> None:
+        self.table = table
         self.spool = spool
         self.count = 0
 
@@ -107,7 +135,8 @@ class _RejectedRows:
         """`rejected` as checking gives it."""
         if rejected.height:
             self.count += rejected.height
-            rejected.with_columns(source_import_id=pl.lit(self.one.pk)).write_csv(self.spool, include_header=False)
+            rows = self.table.conceal(rejected).with_columns(source_import_id=pl.lit(self.table.one.pk))
+            rows.write_csv(self.spool, include_header=False)
 
     def forget(self) -> None:
         """Begin anew."""
@@ -134,12 +163,15 @@ def execute(one: Import, lease: Lease[Import]) -> None:
         _opened(one) as file,
         tempfile.SpooledTemporaryFile(max_size=REJECTED_IN_MEMORY) as spool,
     ):
-        rejected = _RejectedRows(one, spool)
         table = _look(one, file)
-        if not _import_first(table, rejected, lease):
+        rejected = _RejectedRows(table, spool)
+        is_done = _import_first(table, rejected, lease)
+        while not is_done:
             rejected.forget()
             table.forget()
-            _import_beside(table, rejected, lease)
+            is_done = _import_beside(table, rejected, lease)
+    if table.suppressed:
+        forgetting.forget_files()
     if not one.is_dry_run and (one.created or 0) >= MANY_ROWS:
         _tell_the_planner(one)
 
@@ -159,11 +191,11 @@ def _import_first(table: _Table, rejected: _RejectedRows, lease: Lease[Import]) 
             accepted -= _give_back(table, incoming, rejected, _superseded(table))
             accepted -= _give_back(table, incoming, rejected, _suppressed(table))
             lease.phase("merging", accepted)
-            lock_writers()
+            table.take_turn()
             if not incoming.take_place():
                 raise _NotEmptyAnyMore
             _end(table, rejected, lease, accepted, Merged(accepted, 0))
-    except _NotEmptyAnyMore:
+    except (_NotEmptyAnyMore, _ListGrew):
         return False
     return True
 
@@ -174,8 +206,16 @@ def _is_alone() -> bool:
         return bool(cursor.fetchone()[0])
 
 
-def _import_beside(table: _Table, rejected: _RejectedRows, lease: Lease[Import]) -> None:
-    """Beside what is there already: into a table of its own, then merged."""
+def _import_beside(table: _Table, rejected: _RejectedRows, lease: Lease[Import]) -> bool:
+    """Beside what is there already: into a table of its own, then merged. False when it must be done again."""
+    try:
+        _stage_and_merge(table, rejected, lease)
+    except _ListGrew:
+        return False
+    return True
+
+
+def _stage_and_merge(table: _Table, rejected: _RejectedRows, lease: Lease[Import]) -> None:
     one = table.one
     with Staged(one, targets.staged_columns(one, table.mapped)).made() as staged:
         accepted = _check_and_stage(table, staged, rejected, lease)
@@ -184,7 +224,7 @@ def _import_beside(table: _Table, rejected: _RejectedRows, lease: Lease[Import])
         with lease.writing():
             lease.phase("merging", accepted)
             if not one.is_dry_run:
-                lock_writers()
+                table.take_turn()
             for refused in targets.refusals(one, staged.identifier, table.keys):
                 accepted -= _give_back(table, staged, rejected, refused)
             _end(table, rejected, lease, accepted, _merge(one, table, staged))
@@ -268,7 +308,8 @@ def _superseded(table: _Table) -> Reasons:
 
 def _suppressed(table: _Table) -> Reasons:
     """Who asked to be forgotten does not come in again."""
-    return suppressing.found(row for rows in table.people for row in rows.iter_rows()) if table.people else {}
+    rows = (row for rows in table.people for row in rows.iter_rows())
+    return suppressing.found(rows, table.suppressed) if table.people else {}
 
 
 def _give_back(table: _Table, staging: _Staging, rejected: _RejectedRows, reasons: Reasons) -> int:

@@ -7,7 +7,7 @@ from django.core.files.storage import default_storage
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from customers import starting
+from customers import forgetting, starting
 from customers.models import Edit, Import, ImportStatus, RejectedRow
 from segmentation_site.jobs.models import ACTIVE
 
@@ -23,7 +23,7 @@ def prune() -> int:
     ended = Import.objects.exclude(status__in=[*ACTIVE, ImportStatus.UPLOADED]).filter(finished_at__lt=old)
     RejectedRow.objects.filter(source_import__in=ended).delete()
     _forget_edits(old)
-    return _delete_files(ended.exclude(file="")) + _delete_files_of_nobody()
+    return _delete_files(ended.exclude(file="")) + forgetting.forget_files() + _delete_files_of_nobody()
 
 
 def _forget_edits(old: datetime) -> None:

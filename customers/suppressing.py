@@ -4,7 +4,7 @@ It holds keyed hashes of customer ids and e-mail addresses, and is asked at ever
 """
 
 import hmac
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable
 from hashlib import sha256
 from typing import Any
 
@@ -29,18 +29,16 @@ def suppress(values: Iterable[str]) -> None:
     Suppressed.objects.bulk_create(rows, ignore_conflicts=True)
 
 
-def is_empty() -> bool:
-    """Whether nobody is on the list."""
-    return not Suppressed.objects.exists()
+def listed() -> frozenset[str]:
+    """All that is on the list."""
+    return frozenset(Suppressed.objects.values_list("digest", flat=True))
 
 
-def suppressed(values: Iterable[str]) -> Iterator[str]:
-    """Those of the values that are on the list."""
-    known = set(Suppressed.objects.values_list("digest", flat=True))
-    return (value for value in values if digest(value) in known)
+def length() -> int:
+    """How much is on the list, which only ever grows."""
+    return Suppressed.objects.count()
 
 
-def found(rows: Iterable[tuple[Any, ...]]) -> dict[int, tuple[str, str, str]]:
-    """Line → why, of rows whose id or address is on the list; each row is a line and the values of KEYS it has."""
-    known = set(Suppressed.objects.values_list("digest", flat=True))
+def found(rows: Iterable[tuple[Any, ...]], known: Collection[str]) -> dict[int, tuple[str, str, str]]:
+    """Line → why, of rows whose id or address is known; each row is a line and the values of KEYS it has."""
     return {line: ("", *REASON) for line, *values in rows if any(value and digest(value) in known for value in values)}

@@ -3,7 +3,7 @@
 The checks, their reasons and the merge are those of imports.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -55,16 +55,23 @@ def write(rows: Sequence[Mapping[str, Any]], *, expected: int | None = None) -> 
     An attribute that is not given stays as it is, one that is null is cleared. `expected` is the change sequence that
     the (only) customer must still have: raises ChangedMeanwhile.
     """
+    with transaction.atomic():
+        # Before the suppression list is asked, so that nobody is put on it in between.
+        lock_writers()
+        return _write(rows, expected)
+
+
+def _write(rows: Sequence[Mapping[str, Any]], expected: int | None) -> list[Written]:
     columns = {column.key: column for column in attributes.columns()}
     last = {row.get("external_id"): place for place, row in enumerate(rows) if isinstance(row.get("external_id"), str)}
-    suppresses = not suppressing.is_empty()
+    suppressed = suppressing.listed()
     results: dict[int, Written] = {}
     good: dict[int, dict[str, Any]] = {}
     for place, row in enumerate(rows):
         values, reasons = _check(row, columns)
         if not reasons and last[row["external_id"]] != place:
             reasons.append(Wrong("external_id", "duplicate", "This customer comes again further down, which counts."))
-        if not reasons and suppresses and _is_suppressed(values):
+        if not reasons and suppressed and _is_suppressed(values, suppressed):
             reasons.append(Wrong("external_id", *suppressing.REASON))
         if reasons:
             results[place] = Written(str(row.get("external_id") or ""), REJECTED, tuple(reasons))
@@ -115,9 +122,9 @@ def _read(column: Column, given: Any) -> Any:
     return read_cell(replace(column, is_required=False), given)
 
 
-def _is_suppressed(values: Mapping[str, Any]) -> bool:
-    given = [values[key] for key in suppressing.KEYS if values.get(key)]
-    return any(True for _ in suppressing.suppressed(given))
+def _is_suppressed(values: Mapping[str, Any], suppressed: Collection[str]) -> bool:
+    given = (values[key] for key in suppressing.KEYS if values.get(key))
+    return any(suppressing.digest(value) in suppressed for value in given)
 
 
 def _merge(good: Mapping[int, dict[str, Any]], columns: Mapping[str, Column], expected: int | None) -> dict[int, str]:
@@ -128,17 +135,15 @@ def _merge(good: Mapping[int, dict[str, Any]], columns: Mapping[str, Column], ex
     for values in good.values():
         by_keys.setdefault(tuple(key for key in columns if key in values), []).append(values)
     ids = [values["external_id"] for values in good.values()]
-    with transaction.atomic():
-        lock_writers()
-        before = _sequences(ids)
-        if expected is not None and set(before.values()) != {expected}:
-            raise ChangedMeanwhile()
-        for keys, rows in by_keys.items():
-            _stage(rows, [columns[key] for key in keys])
-            Merging(_STAGING, keys, Rules(empty_cells=EmptyCells.CLEAR)).write()
-            with connection.cursor() as cursor:
-                cursor.execute(sql.SQL("DROP TABLE {}").format(_STAGING))
-        after = _sequences(ids)
+    before = _sequences(ids)
+    if expected is not None and set(before.values()) != {expected}:
+        raise ChangedMeanwhile()
+    for keys, rows in by_keys.items():
+        _stage(rows, [columns[key] for key in keys])
+        Merging(_STAGING, keys, Rules(empty_cells=EmptyCells.CLEAR)).write()
+        with connection.cursor() as cursor:
+            cursor.execute(sql.SQL("DROP TABLE {}").format(_STAGING))
+    after = _sequences(ids)
     outcomes = {}
     for place, values in good.items():
         key = values["external_id"]

@@ -46,6 +46,7 @@ if IS_PUBLIC and "*" in _hosts:
 if IS_PUBLIC and DEBUG:
     raise ImproperlyConfigured("DEBUG shows internals to everybody and cannot be on for a public host. Unset DEBUG.")
 SECRET_KEY = _secret_key or DATA_FOLDER.secret_key
+IS_SECRET_KEY_SET = bool(_secret_key)
 
 CSRF_TRUSTED_ORIGINS: list[str] = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 

@@ -6,7 +6,7 @@ next request with the key is carried out.
 """
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import timedelta
 from functools import wraps
 from typing import Any
@@ -78,6 +78,12 @@ def idempotent(handler: Handler) -> Handler:
         return response
 
     return once
+
+
+def forget(values: Iterable[str]) -> None:
+    """Delete the answers that hold one of these values: a tool that asks again is answered anew."""
+    for value in values:
+        IdempotentAnswer.objects.extra(where=["position(%s::bytea in body) > 0"], params=[orjson.dumps(value)]).delete()
 
 
 def _lock(owner: str, key: str) -> None:

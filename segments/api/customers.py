@@ -8,9 +8,9 @@ from django.http import HttpResponse
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from customers import searching, writing
+from customers import erasing, searching, writing
 from segmentation_site.access.scopes import Scope
-from segmentation_site.access.views import ApiView, json_object
+from segmentation_site.access.views import ApiView, asked_by, json_object
 from segmentation_site.http import paging
 from segmentation_site.http.caching import with_etag
 from segmentation_site.http.parameters import Parameter, boolean, moment, text
@@ -88,7 +88,11 @@ class Customers(ApiView):
 class CustomerOne(ApiView):
     """One customer."""
 
-    required_scope = {"GET": Scope.CUSTOMERS_READ, "PUT": Scope.CUSTOMERS_WRITE}
+    required_scope = {
+        "GET": Scope.CUSTOMERS_READ,
+        "PUT": Scope.CUSTOMERS_WRITE,
+        "DELETE": Scope.CUSTOMERS_ERASE,
+    }
 
     @operation(
         "One customer and its segments",
@@ -121,6 +125,18 @@ class CustomerOne(ApiView):
                 Fault(f"/{escaped(wrong.field)}", wrong.code, wrong.detail) for wrong in written.reasons
             )
         return Response(batches.of_written(written))
+
+    @operation(
+        "Erase one customer",
+        status=204,
+        description="With purchases, history, places in segments, rejected rows, uploaded files and exports. The id "
+        "and the e-mail address stay on the suppression list as keyed hashes: imports and writes skip them from now "
+        "on. The feed of changes says `erased`.",
+    )
+    def delete(self, request: Request, external_id: str) -> Response:
+        if "\0" in external_id or not erasing.erase([external_id], by=asked_by(request)):
+            raise NotFound()
+        return Response(status=204)
 
 
 def _expected(request: Request) -> int | None:

@@ -3,16 +3,21 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from http import HTTPStatus
+from typing import cast
 from urllib.parse import urlencode
 
+from django import forms
+from django.contrib import messages
+from django.contrib.auth.models import User
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.urls import path
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
-from django.views.decorators.http import require_safe
+from django.views.decorators.http import require_http_methods, require_safe
 
-from customers import attributes, searching
+from customers import attributes, erasing, searching
 from customers.searching import Column
 from segmentation_site.access.roles import Deed, requires
 from segmentation_site.http.lists import asked
@@ -177,6 +182,34 @@ def customer(request: HttpRequest, pk: int) -> HttpResponse:
     )
 
 
+class ConfirmForm(forms.Form):
+    """Typing the id of whoever is erased, so that nobody is by a slip."""
+
+    external_id = forms.CharField(label=gettext_lazy("Type the customer’s id to confirm"), strip=False)
+
+
+@requires(Deed.ADMINISTER)
+@require_http_methods(["GET", "POST"])
+def customer_erase(request: HttpRequest, pk: int) -> HttpResponse:
+    """What erasing a customer does, and, when the customer's id is typed, its doing."""
+    one = searching.get(pk)
+    if one is None:
+        raise Http404(f"no customer {pk}")
+    form = ConfirmForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        if form.cleaned_data["external_id"] == one.external_id:
+            erasing.erase([one.external_id], by=cast(User, request.user))
+            messages.success(request, _("The customer is erased."))
+            return redirect("customers")
+        form.add_error("external_id", _("This is not the id of the customer. Nothing was erased."))
+    return render(
+        request,
+        "customers/erase.html",
+        {"customer": one, "form": form},
+        status=HTTPStatus.UNPROCESSABLE_ENTITY if form.errors else HTTPStatus.OK,
+    )
+
+
 def _state(request: HttpRequest, columns: Sequence[Column], in_use: list[Segment]) -> tuple[State, list[str]]:
     """What is asked for, and what of it makes no sense and is left out."""
     filters, ignored = searching.read_filters(columns, request.GET.lists())
@@ -308,4 +341,5 @@ def _counted(count: searching.Count) -> str:
 urlpatterns = [
     path("customers/", customers, name="customers"),
     path("customers/<int:pk>", customer, name="customer"),
+    path("customers/<int:pk>/erase", customer_erase, name="customer_erase"),
 ]

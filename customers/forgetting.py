@@ -1,0 +1,65 @@
+"""Files and rejected rows that hold somebody who was erased: nothing of them may lie around where nobody looks."""
+
+from collections.abc import Collection, Iterable
+from functools import partial
+
+import orjson
+from django.core.files.storage import default_storage
+from django.db import connection, transaction
+from django.db.models import Max, Q
+
+from customers.models import Import, ImportStatus, RejectedRow, Suppressed
+from segmentation_site.jobs.models import ACTIVE
+
+_ERASED = [{"field": "", "code": "erased", "detail": "This row was of a customer who was erased since."}]
+
+
+def forget_files() -> int:
+    """Delete, once the transaction is committed, the files of ended imports that may hold somebody erased.
+
+    These are all that were received before the last erasure, and those in which somebody on the suppression list was
+    met. Files of imports that are still on their way follow when those have ended. Returns how many they are.
+    """
+    holding = Q(pk__in=RejectedRow.objects.filter(reasons__contains=[{"code": "suppressed"}]).values("source_import"))
+    last = Suppressed.objects.aggregate(last=Max("created_at"))["last"]
+    if last is not None:
+        holding |= Q(created_at__lte=last)
+    ended = Import.objects.exclude(status__in=[*ACTIVE, ImportStatus.UPLOADED]).exclude(file="")
+    names = dict(ended.filter(holding).values_list("pk", "file"))
+    Import.objects.filter(pk__in=names).update(file="")
+    transaction.on_commit(partial(_delete, names.values()))
+    return len(names)
+
+
+def _delete(names: Iterable[str]) -> None:
+    for name in names:
+        default_storage.delete(name)
+
+
+def forget_rejected_rows(ids: Collection[str], others: Collection[str]) -> int:
+    """Empty the rejected rows with one of these ids in the column of ids, or one of the other values in any cell.
+
+    Lines and counts stay, so that the report still adds up. Returns how many they are.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            UPDATE customers_rejectedrow AS row SET cells = '{}', reasons = %s
+            FROM customers_import AS import
+            WHERE import.id = row.source_import_id AND (
+                EXISTS (
+                    SELECT FROM jsonb_each_text(import.mapping) AS mapped
+                    WHERE mapped.value = 'external_id' AND btrim(row.cells ->> mapped.key) = ANY (%s)
+                )
+                OR EXISTS (
+                    SELECT FROM jsonb_each_text(row.cells) AS cell WHERE lower(btrim(cell.value)) = ANY (%s)
+                )
+            )
+            """,
+            [_json(_ERASED), list(ids), [value.strip().lower() for value in others]],
+        )
+        return int(cursor.rowcount)
+
+
+def _json(value: object) -> str:
+    return orjson.dumps(value).decode()
