@@ -47,7 +47,7 @@ def erase(external_ids: Sequence[str], *, by: User | None = None) -> list[str]:
         idempotency.forget(ids)
         forgetting.forget_files()
         for external_id in ids:
-            audit.record(Action.CUSTOMER_ERASED, suppressing.digest(external_id)[:16], by=by)
+            audit.record(Action.CUSTOMER_ERASED, suppressing.digests(external_id)[0][:16], by=by)
     return ids
 
 
@@ -61,7 +61,7 @@ def erase_listed() -> int:
     if not listed:
         return 0
     known = Customer.objects.order_by().values_list(*suppressing.KEYS).iterator(chunk_size=_AT_ONCE)
-    found = [row[0] for row in known if any(value and suppressing.digest(value) in listed for value in row)]
+    found = [row[0] for row in known if any(value and suppressing.is_on(listed, value) for value in row)]
     return sum(len(erase(some)) for some in _batches(found))
 
 

@@ -113,7 +113,7 @@ class _Table:
             return rejected
         headers = [header for header, key in self.one.mapping.items() if key in suppressing.KEYS]
         is_listed = [
-            any(suppressing.digest(str(cells.get(header, ""))) in self.suppressed for header in headers)
+            any(suppressing.is_on(self.suppressed, str(cells.get(header, ""))) for header in headers)
             for cells in map(orjson.loads, rejected["cells"])
         ]
         reason = orjson.dumps([dict(zip(("field", "code", "detail"), ("", *suppressing.REASON), strict=True))])

@@ -9,6 +9,8 @@ from psycopg import sql
 from customers import attributes
 from customers.files.schema import Column, Kind, squash
 from customers.models import Attribute, Customer
+from segmentation_site.access import audit
+from segmentation_site.access.audit import Action
 from segmentation_site.jobs.problems import Problem
 
 MOST = 200
@@ -75,6 +77,7 @@ def register(
             cursor.execute(
                 sql.SQL("ALTER TABLE {} ADD COLUMN {} {}").format(_customers(), _name(key), _TYPES[Kind(kind)])
             )
+            audit.record(Action.ATTRIBUTE_REGISTERED, key)
     except IntegrityError as error:
         raise AttributeTaken(name=key, pointer="/key") from error
     return attribute
@@ -97,7 +100,9 @@ def change(
     check_changed(attribute, label=label, unit=unit, minimum=minimum, maximum=maximum, categories=listed)
     attribute.label, attribute.unit, attribute.categories = label, unit.strip(), listed
     attribute.minimum, attribute.maximum = minimum, maximum
-    attribute.save(update_fields=["label", "unit", "minimum", "maximum", "categories"])
+    with transaction.atomic():
+        attribute.save(update_fields=["label", "unit", "minimum", "maximum", "categories"])
+        audit.record(Action.ATTRIBUTE_CHANGED, attribute.key)
     return attribute
 
 
@@ -107,6 +112,7 @@ def remove(attribute: Attribute) -> None:
         cursor.execute("SELECT set_config('lock_timeout', %s, true)", [_PATIENCE])
         attribute.delete()
         cursor.execute(_drop(attribute.key))
+        audit.record(Action.ATTRIBUTE_REMOVED, attribute.key)
 
 
 def check_new(

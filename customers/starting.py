@@ -27,6 +27,8 @@ from customers.files.sampling import ReadingOptions, Sample
 from customers.files.schema import Column
 from customers.models import EmptyCells, Import, ImportKey, ImportMode, ImportStatus, SavedMapping
 from customers.problems import file_problems_told
+from segmentation_site.access import audit
+from segmentation_site.access.audit import Action
 from segmentation_site.database.public_ids import new_public_id
 from segmentation_site.jobs import bell
 from segmentation_site.jobs.leases import DiskFull
@@ -216,6 +218,7 @@ def start(one: Import, choices: Choices, *, ring: bool = True) -> Import:
             one.refresh_from_db()
             raise NotWaiting(status=one.get_status_display().lower())
         _remember(one, sample, complete, choices)
+        audit.record(Action.IMPORT_STARTED, one.public_id, by=one.created_by, kind=one.kind)
         if ring:
             bell.ring_on_commit(one)
     one.refresh_from_db()

@@ -5,27 +5,33 @@ It holds keyed hashes of customer ids and e-mail addresses, and is asked at ever
 
 import hmac
 from collections.abc import Collection, Iterable
-from hashlib import sha256
 from typing import Any
 
-from django.conf import settings
-
 from customers.models import Suppressed
+from segmentation_site.access.derived import derived
 
 # By what somebody may be on the list.
 KEYS = ("external_id", "email")
 REASON = ("suppressed", "This customer asked to be forgotten and must not be saved again.")
 
 
-def digest(value: str) -> str:
-    """What the list holds of an id or an address, whose letters' case does not count."""
-    key = sha256(b"customers.suppression:" + settings.SECRET_KEY.encode()).digest()
-    return hmac.new(key, value.strip().casefold().encode(), sha256).hexdigest()
+def digests(value: str) -> list[str]:
+    """What the list holds of an id or an address, whose letters' case does not count.
+
+    First what is written now, then what may have been under older secret keys.
+    """
+    folded = value.strip().casefold().encode()
+    return [hmac.digest(key, folded, "sha256").hex() for key in derived("customers.suppression")]
+
+
+def is_on(known: Collection[str], value: str) -> bool:
+    """Whether an id or an address is on the list, as `listed` gives it."""
+    return any(digest in known for digest in digests(value))
 
 
 def suppress(values: Iterable[str]) -> None:
     """Put ids and addresses on the list."""
-    rows = [Suppressed(digest=digest(value)) for value in values if value.strip()]
+    rows = [Suppressed(digest=digests(value)[0]) for value in values if value.strip()]
     Suppressed.objects.bulk_create(rows, ignore_conflicts=True)
 
 
@@ -41,4 +47,4 @@ def length() -> int:
 
 def found(rows: Iterable[tuple[Any, ...]], known: Collection[str]) -> dict[int, tuple[str, str, str]]:
     """Line → why, of rows whose id or address is known; each row is a line and the values of KEYS it has."""
-    return {line: ("", *REASON) for line, *values in rows if any(value and digest(value) in known for value in values)}
+    return {line: ("", *REASON) for line, *values in rows if any(value and is_on(known, value) for value in values)}

@@ -19,6 +19,8 @@ from customers.merging import CUSTOMERS, EDITS, column, next_change
 from customers.models import Import, ImportStatus, Undo, lock_writers
 from customers.purchases import TRANSACTIONS
 from customers.signals import customers_going
+from segmentation_site.access import audit
+from segmentation_site.access.audit import Action
 from segmentation_site.jobs import bell
 from segmentation_site.jobs.leases import Lease
 from segmentation_site.jobs.problems import Problem
@@ -73,6 +75,7 @@ def start_undo(one: Import, *, by: User | None, ring: bool = True) -> Undo:
     try:
         with transaction.atomic():
             undo = Undo.objects.create(undone_import=one, created_by=by)
+            audit.record(Action.IMPORT_UNDONE, one.public_id, by=by)
             if ring:
                 bell.ring_on_commit(undo)
     except IntegrityError as error:

@@ -124,7 +124,7 @@ def _read(column: Column, given: Any) -> Any:
 
 def _is_suppressed(values: Mapping[str, Any], suppressed: Collection[str]) -> bool:
     given = (values[key] for key in suppressing.KEYS if values.get(key))
-    return any(suppressing.digest(value) in suppressed for value in given)
+    return any(suppressing.is_on(suppressed, value) for value in given)
 
 
 def _merge(good: Mapping[int, dict[str, Any]], columns: Mapping[str, Column], expected: int | None) -> dict[int, str]:

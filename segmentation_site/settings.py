@@ -47,6 +47,8 @@ if IS_PUBLIC and DEBUG:
     raise ImproperlyConfigured("DEBUG shows internals to everybody and cannot be on for a public host. Unset DEBUG.")
 SECRET_KEY = _secret_key or DATA_FOLDER.secret_key
 IS_SECRET_KEY_SET = bool(_secret_key)
+# Older keys: what was made under them counts until they are dropped.
+SECRET_KEY_FALLBACKS: list[str] = env.list("SECRET_KEY_FALLBACKS", default=[])
 
 CSRF_TRUSTED_ORIGINS: list[str] = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 

@@ -8,6 +8,8 @@ from django.utils.text import slugify
 
 from customers import selecting
 from customers.attributes import feature_labels
+from segmentation_site.access import audit
+from segmentation_site.access.audit import Action
 from segmentation_site.jobs.models import ACTIVE
 from segmentation_site.jobs.problems import Problem
 from segments.kmeans.shapes import Definition, DefinitionError
@@ -78,13 +80,15 @@ def create_segmentation(
     name = _name(name)
     try:
         with transaction.atomic():
-            return Segmentation.objects.create(
+            made = Segmentation.objects.create(
                 name=name,
                 slug=_free_slug(name),
                 definition=definition.to_json(),
                 description=_text(description, LONGEST_TEXT, "/description"),
                 created_by=by,
             )
+            audit.record(Action.SEGMENTATION_MADE, made.slug, by=by)
+            return made
     except IntegrityError as error:
         raise NameTaken(noun="segmentation", name=name, pointer="/name") from error
 
@@ -109,6 +113,7 @@ def change_segmentation(
     try:
         with transaction.atomic():
             segmentation.save(update_fields=["name", "definition", "description", "updated_at"])
+            audit.record(Action.SEGMENTATION_CHANGED, segmentation.slug)
     except IntegrityError as error:
         raise NameTaken(noun="segmentation", name=segmentation.name, pointer="/name") from error
     return segmentation
@@ -127,6 +132,7 @@ def delete_segmentation(segmentation: Segmentation) -> None:
         for run in runs:
             drop_assignments(run)
         locked.delete()
+        audit.record(Action.SEGMENTATION_DELETED, segmentation.slug)
 
 
 def edit_segment(
@@ -153,7 +159,11 @@ def edit_segment(
         segment.action = _text(action, LONGEST_ACTION, "/action")
     if colour is not None:
         segment.colour = colour
-    segment.save(update_fields=["name", "is_name_suggested", "description", "action", "colour"])
+    given = {"name": name, "description": description, "action": action, "colour": colour}
+    with transaction.atomic():
+        segment.save(update_fields=["name", "is_name_suggested", "description", "action", "colour"])
+        changed = [key for key, value in given.items() if value is not None]
+        audit.record(Action.SEGMENT_CHANGED, segment.public_id, changed=changed)
     return segment
 
 

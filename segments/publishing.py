@@ -4,6 +4,8 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils import timezone
 
+from segmentation_site.access import audit
+from segmentation_site.access.audit import Action
 from segmentation_site.jobs.models import JobStatus
 from segmentation_site.jobs.problems import Problem
 from segments import recording
@@ -67,6 +69,7 @@ def publish(run: Run, *, by: User | None) -> Run:
         recording.record_publication(run, before=segmentation.published_run_id)
         segmentation.published_run = run
         segmentation.save(update_fields=["published_run"])
+        audit.record(Action.RUN_PUBLISHED, run.public_id, by=by, segmentation=segmentation.slug)
     return run
 
 

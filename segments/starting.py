@@ -8,6 +8,8 @@ from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
 
 from customers import purchases
+from segmentation_site.access import audit
+from segmentation_site.access.audit import Action
 from segmentation_site.jobs import bell
 from segmentation_site.jobs.models import ACTIVE
 from segmentation_site.jobs.problems import Problem
@@ -38,6 +40,7 @@ def start_run(segmentation: Segmentation, *, by: User | None, publish: bool = Fa
                 publish_when_done=publish,
                 created_by=by,
             )
+            audit.record(Action.RUN_STARTED, run.public_id, by=by, segmentation=segmentation.slug)
             if ring:
                 bell.ring_on_commit(run)
     except IntegrityError as error:

@@ -41,6 +41,8 @@ class Action(StrEnum):
     IMPORT_STARTED = "import started"
     IMPORT_UNDONE = "import undone"
     ATTRIBUTE_REGISTERED = "attribute registered"
+    ATTRIBUTE_CHANGED = "attribute changed"
+    ATTRIBUTE_REMOVED = "attribute removed"
     CUSTOMER_ERASED = "customer erased"
     SEGMENTATION_MADE = "segmentation made"
     SEGMENTATION_CHANGED = "segmentation changed"
@@ -74,6 +76,8 @@ LABELS = {
     Action.IMPORT_STARTED: _("Import started"),
     Action.IMPORT_UNDONE: _("Import taken back"),
     Action.ATTRIBUTE_REGISTERED: _("Attribute registered"),
+    Action.ATTRIBUTE_CHANGED: _("Attribute changed"),
+    Action.ATTRIBUTE_REMOVED: _("Attribute removed"),
     Action.CUSTOMER_ERASED: _("Customer erased"),
     Action.SEGMENTATION_MADE: _("Segmentation made"),
     Action.SEGMENTATION_CHANGED: _("Segmentation changed"),

@@ -9,10 +9,16 @@ from django.db import DatabaseError, connection, transaction
 from django.test import Client
 from django.utils import timezone
 
+from customers import registering, undoing
 from segmentation_site.access import audit, keys, pruning
 from segmentation_site.access.audit import LABELS, Action
 from segmentation_site.access.models import AuditEntry
+from segmentation_site.jobs import leases
+from segments import running, starting
+from segments.models import Run, Segmentation
 from tests import given
+from tests.api.calling import Caller, data
+from tests.customers.given import imported
 
 SignIn = Callable[[User], Client]
 pytestmark = pytest.mark.django_db
@@ -91,3 +97,38 @@ def test_admins_search_the_trail_and_take_it_along(signed_in: SignIn, admin: Use
 
 def test_every_deed_has_its_words() -> None:
     assert set(LABELS) == set(Action)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_people_and_tools_do_to_data_and_segments_is_on_record(
+    signed_in: SignIn, admin: User, manager: User
+) -> None:
+    registering.register(key="visits", label="Visits", kind="number")
+    one = imported("id,age,spending\n" + "".join(f"{n},{n % 90},{n % 50}\n" for n in range(200)))
+    caller = Caller("segmentations:write", "runs:write", "segments:read", "segments:write")
+    definition = {"features": ["age", "spending_score"], "k": 2}
+    slug = data(caller.post("/segmentations", {"name": "Ages", "definition": definition}), 201)["slug"]
+    data(caller.patch(f"/segmentations/{slug}", {"description": "By age"}))
+    segmentation = Segmentation.objects.get()
+    run = starting.start_run(segmentation, by=manager, ring=False)
+    leases.carry_out(Run, run.pk, running.execute)
+    signed_in(manager).post(f"/runs/{run.public_id}/publish")
+    segment = data(caller.get(f"/segmentations/{slug}/segments"))["results"][0]["id"]
+    data(caller.patch(f"/segments/{segment}", {"name": "Young"}))
+    assert caller.delete(f"/segmentations/{slug}").status_code == 204
+    undoing.start_undo(one, by=admin, ring=False)
+    deeds = [entry for entry in told() if not entry[0].startswith("signed")]
+    assert deeds == [
+        ("attribute registered", "visits", ""),
+        ("import started", one.public_id, ""),
+        ("key made", caller.key.public_id, ""),
+        ("segmentation made", slug, ""),
+        ("segmentation changed", slug, ""),
+        ("run started", run.public_id, "manager"),
+        ("run published", run.public_id, "manager"),
+        ("segment changed", segment, ""),
+        ("segmentation deleted", slug, ""),
+        ("import undone", one.public_id, "admin"),
+    ]
+    by_key = AuditEntry.objects.filter(key_id=caller.key.public_id).values_list("action", flat=True)
+    assert set(by_key) == {"segmentation made", "segmentation changed", "segment changed", "segmentation deleted"}

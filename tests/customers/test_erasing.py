@@ -172,3 +172,14 @@ def test_the_command_erases_several_and_says_whom_it_does_not_know(capsys: pytes
     assert capsys.readouterr().out == '{"erased":1,"unknown":["1"]}\n'
     assert Import.objects.count() == 1
     assert not Customer.objects.exists()
+
+
+def test_the_suppression_list_and_keys_outlive_a_new_secret_key(settings: Any) -> None:
+    imported(HEADER + "1,ada@example.org,30\n")
+    erasing.erase(["1"])
+    caller = Caller("customers:write")
+    settings.SECRET_KEY_FALLBACKS, settings.SECRET_KEY = [settings.SECRET_KEY], "another secret key " * 4
+    assert caller.put("/customers/1", {"age": 30}).json()["errors"][0]["code"] == "suppressed"
+    assert counts(imported(HEADER + "1,,30\n2,bob@example.org,40\n")) == (1, 0, 0, 1)
+    settings.SECRET_KEY_FALLBACKS = []
+    assert caller.put("/customers/1", {"age": 30}).status_code == 401
