@@ -2,12 +2,20 @@
 
 import time
 from collections.abc import Callable
+from typing import Any
 
 from django.conf import settings
 from django.contrib.auth import logout
+from django.contrib.auth.signals import user_logged_in
+from django.dispatch import receiver
 from django.http import HttpRequest, HttpResponse
 
 STARTED = "started_at"
+
+
+@receiver(user_logged_in)
+def _begin(request: HttpRequest, **kwargs: Any) -> None:
+    request.session[STARTED] = time.time()
 
 
 class AbsoluteSessionLimitMiddleware:

@@ -1,10 +1,14 @@
 """Calls are counted per key, and a key that calls too often is told when to come back."""
 
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 from typing import Any
 
 import pytest
 import time_machine
 from django.contrib.auth.models import User
+from django.db import connection
 from django.test import Client
 
 from segmentation_site.access import keys
@@ -83,3 +87,23 @@ def test_while_the_broker_is_away_everybody_is_let_in(settings: Any) -> None:
     finally:
         limits._broker.cache_clear()
     assert {answer.status_code for answer in answers} == {200}
+
+
+@pytest.mark.django_db(transaction=True)
+@time_machine.travel(NOON, tick=False)
+def test_of_two_hundred_calls_at_once_a_limit_of_one_hundred_lets_exactly_one_hundred_pass(settings: Any) -> None:
+    settings.API_CALLS_PER_MINUTE = 100
+    _, secret = keys.create_key("a busy tool", scopes=["segments:read"], by=None)
+    together = Barrier(40)
+
+    def call_five_times(_: int) -> list[int]:
+        client = Client(headers={"Authorization": f"Bearer {secret}"})
+        together.wait()
+        try:
+            return [client.get(ME).status_code for _ in range(5)]
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(40) as programs:
+        statuses = Counter(status for some in programs.map(call_five_times, range(40)) for status in some)
+    assert statuses == {200: 100, 429: 100}
