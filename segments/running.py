@@ -14,6 +14,7 @@ from segmentation_site.jobs import memory
 from segmentation_site.jobs.leases import Lease
 from segmentation_site.jobs.problems import Problem
 from segments import publishing, reading, storing
+from segments.browsing.moves import count_moves
 from segments.charts import PALETTE
 from segments.kmeans import choosing, drifting, fitting, matching, measuring, preparing, profiling
 from segments.kmeans.model import Model, ModelMismatch, ModelSegment
@@ -56,6 +57,7 @@ def execute(run: Run, lease: Lease[Run]) -> None:
         joined = reading.read_places(baseline).joined(prepared.ids, segment_ids[fit.labels], now=run.pk)
         storing.store_assignments(run, prepared.ids, fit, segment_ids, joined)
         storing.store_profiles(run, everybody, profiles, segments)
+        moves = {"moves": count_moves(baseline.pk, run.pk)} if baseline else {}
         lease.finish(
             k=choice.k,
             customers=len(prepared.ids),
@@ -66,7 +68,7 @@ def execute(run: Run, lease: Lease[Run]) -> None:
             warnings=list(prepared.warnings),
             measures={"null_silhouette": choice.null_silhouette},
             model=_model(run, prepared, fit, segments, columns.sha256).to_json(),
-            matching=matched.to_json() if matched else {},
+            matching=(matched.to_json() if matched else {}) | moves,
             baseline=baseline,
             input_sha256=columns.sha256,
         )

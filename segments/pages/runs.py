@@ -1,5 +1,7 @@
 """Pages of runs: live while one works, then what it found, and putting that to use."""
 
+from http import HTTPStatus
+
 from django.conf import settings
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
@@ -9,12 +11,15 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from segmentation_site.access.roles import Deed, requires
+from segmentation_site.http.lists import asked
 from segmentation_site.jobs import leases
 from segmentation_site.jobs.models import JobStatus
 from segmentation_site.jobs.problems import Problem
 from segmentation_site.jobs.watching import in_words, watch
 from segments import publishing
+from segments.browsing import moves
 from segments.browsing import runs as browsing
+from segments.browsing.moves import MOST_RUNS, comparable, moves_of
 from segments.forms import MapForm
 from segments.models import Run
 
@@ -39,7 +44,8 @@ def show(request: HttpRequest, public_id: str) -> HttpResponse:
     if run.is_active:
         context |= _progress_context(run)
     elif run.status == JobStatus.DONE:
-        context |= {"results": browsing.results(run), "obstacle": publishing.obstacle(run)}
+        context |= {"results": browsing.results(run), "obstacle": publishing.obstacle(run), "moves": moves_of(run)}
+        context["others"] = comparable(run)[:1]
         context |= _map_context(request, run)
     return render(request, "runs/run.html", context)
 
@@ -87,6 +93,32 @@ def _map_context(request: HttpRequest, run: Run) -> dict[str, object]:
     return {"map_form": form, "map": browsing.map_of(run, *form.axes)}
 
 
+@requires(Deed.SEE_SEGMENTS)
+@require_safe
+def compare(request: HttpRequest, public_id: str) -> HttpResponse:
+    """Two runs of a segmentation beside each other: who moved, what goes on, what is new."""
+    run = get_run(public_id)
+    others = list(comparable(run)[:MOST_RUNS])
+    wanted = asked(request, "with")
+    chosen = next((one for one in others if one.public_id == wanted), None)
+    if chosen is None and not wanted:
+        preferred = (run.baseline_id, run.segmentation.published_run_id)
+        chosen = next((one for key in preferred for one in others if one.pk == key), others[0] if others else None)
+    can_be_compared = chosen is not None and run.status == JobStatus.DONE and run.pruned_at is None
+    # The older one is what was before, whichever was asked for first.
+    pair = sorted([run, chosen], key=lambda one: one.pk) if chosen and can_be_compared else []
+    context = {
+        "run": run,
+        "chosen": chosen,
+        "others": others,
+        "wanted": wanted,
+        "before": pair[0] if pair else None,
+        "after": pair[1] if pair else None,
+        "comparison": moves.compare(pair[0], pair[1]) if pair else None,
+    }
+    return render(request, "runs/compare.html", context, status=HTTPStatus.NOT_FOUND if wanted and not chosen else 200)
+
+
 @requires(Deed.SEGMENT)
 @require_POST
 def cancel(request: HttpRequest, public_id: str) -> HttpResponse:
@@ -117,6 +149,7 @@ urlpatterns = [
     path("runs/<str:public_id>", show, name="run"),
     path("runs/<str:public_id>/progress", progress, name="run_progress"),
     path("runs/<str:public_id>/map", map_, name="run_map"),
+    path("runs/<str:public_id>/compare", compare, name="run_compare"),
     path("runs/<str:public_id>/cancel", cancel, name="run_cancel"),
     path("runs/<str:public_id>/publish", publish, name="run_publish"),
 ]
