@@ -26,6 +26,7 @@ FOR_DOCS = {"overview": "light", "run": "light", "segment": "dark", "customer": 
 FIRST_SIGHT = {"overview": 1060, "segment": 1100, "customer": 660}
 # Or one part of it alone: the map tells most of a run.
 FIRST_THING = {"run": "#map"}
+SEGMENTATION = "Income and spending"
 CUSTOMERS = "CustomerID;Gender;Age;Annual Income (k$);Spending Score (1-100)\n9001;Female;31;61;48\n9002;Male;?;70;52\n"
 
 
@@ -50,10 +51,11 @@ LOOKS = (
 def demo_site() -> Iterator[tuple[str, str]]:
     """A demo of its own: its address and the admin's password."""
     with tempfile.TemporaryDirectory(prefix="seg-pictures-") as folder:
+        environment = os.environ | {"DATA_DIR": folder}
         process = subprocess.Popen(
             [sys.executable, "manage.py", "demo", "--port", "8700"],
             cwd=ROOT,
-            env=os.environ | {"DATA_DIR": folder},
+            env=environment,
             stdout=subprocess.PIPE,
             text=True,
             start_new_session=True,
@@ -67,6 +69,9 @@ def demo_site() -> Iterator[tuple[str, str]]:
             address, password = re.search(r"at +(http\S+)", told), re.search(r"password +(\S+)", told)
             if not address or not password:
                 raise SystemExit(f"The demo did not start:\n{told}")
+            # A draft beside what is in use, so that there is something to compare.
+            draft = ["--name", SEGMENTATION, "--features", "annual_income,spending_score", "--k", "4"]
+            subprocess.run([sys.executable, "manage.py", "segment", *draft], cwd=ROOT, env=environment, check=True)
             yield address[1].rstrip("/"), password[1]
         finally:
             process.send_signal(signal.SIGINT)
@@ -101,11 +106,17 @@ def addresses(page: Page, url: str) -> dict[str, str]:
         "segmentation": segmentation,
         "segmentation-new": "/segmentations/new",
         "run": linked(segmentation, r"/runs/run_\w+")[0],
+        "run-compare": linked(segmentation, r"/runs/run_\w+")[0] + "/compare",
         "segments": "/segments/",
         # The largest is the average one, of whom there is least to say.
         "segment": linked("/segments/", r"/segments/sgm_\w+")[1],
         "api-keys": "/api-keys/",
         "api-key-new": "/api-keys/new",
+        "customer-erase": linked("/customers/", r"/customers/\d+")[0] + "/erase",
+        "people": "/people/",
+        "people-new": "/people/new",
+        "second-factor": "/accounts/second-factor",
+        "audit": "/audit/",
         "status": "/status",
         "password": "/accounts/password/",
         "admin": "/admin/",
