@@ -12,6 +12,7 @@ from datetime import UTC, date, datetime
 import numpy as np
 import numpy.typing as npt
 from django.db import connection
+from django.db.models import Max
 from psycopg import sql
 
 from customers import attributes, purchases, selecting
@@ -47,6 +48,40 @@ class Columns:
         return digest.hexdigest()
 
 
+@dataclass(frozen=True, slots=True)
+class Between:
+    """Customers whose last change came after one change, and not after another; both are change sequences."""
+
+    after: int
+    until: int
+
+    @property
+    def where(self) -> sql.Composed:
+        """As a condition on the table `customer`."""
+        return sql.SQL("customer.change_sequence > {} AND customer.change_sequence <= {}").format(
+            sql.Literal(self.after), sql.Literal(self.until)
+        )
+
+
+def last_change() -> int:
+    """The highest change sequence that can be seen; 0 without customers. Whatever is written later has a higher one."""
+    highest = Customer.objects.aggregate(last=Max("change_sequence"))["last"]
+    return int(highest or 0)
+
+
+def change_after(sequence: int, count: int) -> int | None:
+    """The change sequence of the customer who is the `count`-th after this one; None when they are fewer."""
+    later = Customer.objects.filter(change_sequence__gt=sequence).order_by("change_sequence")
+    return later.values_list("change_sequence", flat=True)[count - 1 : count].first()
+
+
+def changed(between: Between) -> sql.Composed:
+    """A query of the primary keys (`id`) of the customers who changed."""
+    return sql.SQL("SELECT customer.id FROM {} AS customer WHERE {}").format(
+        sql.Identifier(Customer._meta.db_table), between.where
+    )
+
+
 def count_customers(conditions: Sequence[Where] = ()) -> int:
     """How many there are, or how many fulfil the conditions."""
     if not conditions:
@@ -60,8 +95,13 @@ def count_customers(conditions: Sequence[Where] = ()) -> int:
         return int(cursor.fetchone()[0])
 
 
-def read_columns(keys: Sequence[str], as_of: date | None = None, conditions: Sequence[Where] = ()) -> Columns:
-    """Read features of all customers, or of those who fulfil the conditions.
+def read_columns(
+    keys: Sequence[str],
+    as_of: date | None = None,
+    conditions: Sequence[Where] = (),
+    changed: Between | None = None,
+) -> Columns:
+    """Read features of all customers, or of those who fulfil the conditions and were changed in between.
 
     Purchases count up to the end of the day `as_of`, in UTC, by default today.
     Yes is 1 and no is 0. Without any purchase the frequency and the money spent are 0, the rest is not known.
@@ -69,7 +109,7 @@ def read_columns(keys: Sequence[str], as_of: date | None = None, conditions: Seq
     """
     known = {column.key: column for column in attributes.features()}
     columns = [known[key] for key in keys]
-    source = _Source(columns, as_of or datetime.now(UTC).date(), conditions)
+    source = _Source(columns, as_of or datetime.now(UTC).date(), conditions, changed)
     parts = []
     after = 0
     while True:
@@ -88,7 +128,9 @@ def read_columns(keys: Sequence[str], as_of: date | None = None, conditions: Seq
 class _Source:
     """The statement that reads features."""
 
-    def __init__(self, columns: Sequence[Column], as_of: date, conditions: Sequence[Where]) -> None:
+    def __init__(
+        self, columns: Sequence[Column], as_of: date, conditions: Sequence[Where], changed: Between | None
+    ) -> None:
         self.count = len(columns)
         purchased = any(column.key in purchases.FIGURES for column in columns)
         self.statement = sql.SQL(
@@ -98,7 +140,7 @@ class _Source:
         ).format(
             after=sql.Placeholder(),
             most=sql.Placeholder(),
-            conditions=selecting.where(conditions),
+            conditions=sql.SQL(" AND ").join([selecting.where(conditions), *([changed.where] if changed else [])]),
             arrays=sql.SQL(", ").join(
                 sql.SQL("array_agg({})").format(sql.Identifier(column.key)) for column in columns
             ),

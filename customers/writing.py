@@ -16,6 +16,7 @@ from customers.files.cells import Reason, read_cell, sentence
 from customers.files.schema import Column, Kind
 from customers.merging import Merging, Rules
 from customers.models import Customer, EmptyCells, lock_writers
+from customers.signals import customers_changed
 from segmentation_site.jobs.problems import Problem
 
 MOST = 1000
@@ -79,6 +80,8 @@ def _write(rows: Sequence[Mapping[str, Any]], expected: int | None) -> list[Writ
             good[place] = values
     outcomes = _merge(good, columns, expected)
     results |= {place: Written(good[place]["external_id"], outcome) for place, outcome in outcomes.items()}
+    if set(outcomes.values()) - {UNCHANGED}:
+        customers_changed.send(sender=Customer)
     return [results[place] for place in range(len(rows))]
 
 

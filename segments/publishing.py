@@ -6,10 +6,11 @@ from django.utils import timezone
 
 from segmentation_site.access import audit
 from segmentation_site.access.audit import Action
+from segmentation_site.jobs import bell
 from segmentation_site.jobs.models import JobStatus
 from segmentation_site.jobs.problems import Problem
 from segments import recording
-from segments.models import Run, Segment, Segmentation
+from segments.models import SCORE, Run, Segment, Segmentation
 
 
 class NotDone(Problem):
@@ -68,7 +69,10 @@ def publish(run: Run, *, by: User | None) -> Run:
         _end_and_revive_segments(run, before=segmentation.published_run_id)
         recording.record_publication(run, before=segmentation.published_run_id)
         segmentation.published_run = run
-        segmentation.save(update_fields=["published_run"])
+        # Whoever changed since the run read them is looked at with its model next, and drift is another model's.
+        segmentation.scored_until, segmentation.drift = run.read_until, None
+        segmentation.save(update_fields=["published_run", "scored_until", "drift"])
+        transaction.on_commit(lambda: bell.send(SCORE))
         audit.record(Action.RUN_PUBLISHED, run.public_id, by=by, segmentation=segmentation.slug)
     return run
 

@@ -9,10 +9,11 @@ from django.db import connection
 from psycopg import sql
 
 from customers.columns import joined
-from segments.models import Assignment, Change, Run, Segmentation
+from segments.models import Assignment, Change, Run, Segmentation, SegmentProfile
 
 _CHANGES = sql.Identifier(Change._meta.db_table)
 _ASSIGNMENTS = sql.Identifier(Assignment._meta.db_table)
+_PROFILES = sql.Identifier(SegmentProfile._meta.db_table)
 _SEGMENTATIONS = sql.Identifier(Segmentation._meta.db_table)
 # Enough for a hash join of two runs of some million customers.
 _MEMORY = "256MB"
@@ -84,6 +85,64 @@ def record_removal(customer_ids: Sequence[int], *, kind: str) -> None:
         )
     with connection.cursor() as cursor:
         cursor.execute(sql.SQL("DELETE FROM {} WHERE customer_id = ANY ({}::bigint[])").format(_ASSIGNMENTS, ids))
+    for run_id in Segmentation.objects.filter(published_run__isnull=False).values_list("published_run_id", flat=True):
+        recount(run_id)
+
+
+def record_scoring(run: Run, *, scored: sql.Identifier, looked_at: sql.Identifier) -> int:
+    """Who joins, leaves and moves by being looked at again; called before they are put there. How many they are.
+
+    scored      a table with the `customer_id` and the new `segment_id` of those who are in the run
+    looked_at   a table with the `id` of everybody who was looked at
+    """
+    leaver = joined(sql.SQL("looked_at.id"))
+    return _record(
+        run.segmentation_id,
+        sql.SQL(
+            """
+            SELECT
+                CASE WHEN was.segment_id IS NULL THEN 'joined' WHEN is_now.segment_id IS NULL THEN 'left'
+                    ELSE 'moved' END AS kind,
+                looked_at.id AS customer_id,
+                CASE WHEN is_now.segment_id IS NULL THEN customer.external_id ELSE '' END AS external_id,
+                was.segment_id AS from_segment_id, is_now.segment_id AS to_segment_id,
+                {run}::bigint AS run_id
+            FROM {looked_at} AS looked_at
+            {join}
+            LEFT JOIN {scored} AS is_now ON is_now.customer_id = looked_at.id
+            LEFT JOIN {assignments} AS was ON was.run_id = {run} AND was.customer_id = looked_at.id
+            WHERE is_now.segment_id IS DISTINCT FROM was.segment_id
+            """
+        ).format(
+            run=sql.Literal(run.pk), scored=scored, looked_at=looked_at, assignments=_ASSIGNMENTS, join=leaver.join
+        ),
+    )
+
+
+def recount(run_id: int) -> None:
+    """Let the segments of a published run tell how many they are now; what they look like stays as the run saw it."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            sql.SQL(
+                """
+                UPDATE {profiles} AS profile SET size = counted.size, share = counted.size::float8 / counted.everybody
+                FROM (
+                    SELECT one.id, coalesce(members.size, 0) AS size,
+                        greatest(1, (SELECT count(*) FROM {assignments} WHERE run_id = {run})) AS everybody
+                    FROM {profiles} AS one
+                    LEFT JOIN (
+                        SELECT segment_id, count(*) AS size FROM {assignments} WHERE run_id = {run} GROUP BY 1
+                    ) AS members ON members.segment_id = one.segment_id
+                    WHERE one.run_id = {run} AND one.segment_id IS NOT NULL
+                ) AS counted
+                WHERE profile.id = counted.id
+                """
+            ).format(
+                profiles=_PROFILES,
+                assignments=_ASSIGNMENTS,
+                run=sql.Literal(run_id),
+            )
+        )
 
 
 def _record(segmentation_id: int, found: sql.Composed) -> int:

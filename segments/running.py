@@ -9,7 +9,7 @@ import numpy as np
 from django.db import transaction
 
 from customers.attributes import feature_labels
-from customers.columns import Columns, count_customers
+from customers.columns import Columns, count_customers, last_change
 from segmentation_site.jobs import memory
 from segmentation_site.jobs.leases import Lease
 from segmentation_site.jobs.problems import Problem
@@ -42,6 +42,8 @@ def execute(run: Run, lease: Lease[Run]) -> None:
     definition = Definition.from_json(run.definition)
     lease.phase("reading")
     memory.admit(_bytes_needed(definition))
+    # Before reading: whoever changes meanwhile is looked at once more when the run is published.
+    read_until = last_change()
     columns = reading.read_features(definition)
     prepared = _prepare(columns, definition, lease)
     tried = _try_each_k(run, prepared, definition, lease)
@@ -71,6 +73,7 @@ def execute(run: Run, lease: Lease[Run]) -> None:
             matching=(matched.to_json() if matched else {}) | moves,
             baseline=baseline,
             input_sha256=columns.sha256,
+            read_until=read_until,
         )
         if run.publish_when_done:
             _publish(run)

@@ -4,7 +4,7 @@ from celery import shared_task
 
 from segmentation_site.jobs import leases
 from segments import pruning
-from segments.models import Run
+from segments.models import SCORE, Run
 
 
 @shared_task(name=Run.task)
@@ -14,6 +14,14 @@ def execute_run(run_id: int) -> None:
     from segments import running
 
     leases.carry_out(Run, run_id, running.execute)
+
+
+@shared_task(name=SCORE)
+def score_changes() -> None:
+    """Put whoever changed where the published models see them."""
+    from segments import scoring
+
+    scoring.score_changes()
 
 
 @shared_task(name=Run.prune_task)

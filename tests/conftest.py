@@ -115,6 +115,13 @@ def worker(transactional_db: None, celery_worker_process: subprocess.Popen[bytes
     given.eventually(lambda: _told_the_worker("add_consumer"), what="the worker's ear")
     yield celery_worker_process
     given.eventually(lambda: _told_the_worker("cancel_consumer"), what="the worker's silence")
+    given.eventually(_is_at_rest, what="the end of the worker's last task")
+
+
+def _is_at_rest() -> bool:
+    """Whether nothing is done any more that could touch the tables of the next test."""
+    active = current_app.control.inspect(timeout=2).active()
+    return bool(active) and not any(active.values())
 
 
 def _told_the_worker(command: str) -> bool:

@@ -49,6 +49,7 @@ class Action(StrEnum):
     SEGMENTATION_DELETED = "segmentation deleted"
     RUN_STARTED = "run started"
     RUN_PUBLISHED = "run published"
+    DRIFT_DETECTED = "drift detected"
     MATCH_OVERRULED = "match overruled"
     SEGMENT_CHANGED = "segment changed"
     EXPORT_STARTED = "export started"
@@ -84,6 +85,7 @@ LABELS = {
     Action.SEGMENTATION_DELETED: _("Segmentation deleted"),
     Action.RUN_STARTED: _("Run started"),
     Action.RUN_PUBLISHED: _("Run published"),
+    Action.DRIFT_DETECTED: _("Drift detected"),
     Action.MATCH_OVERRULED: _("Match overruled"),
     Action.SEGMENT_CHANGED: _("Segment changed"),
     Action.EXPORT_STARTED: _("Export started"),

@@ -53,6 +53,9 @@ def sweep() -> Swept:
         _ring_again(model, swept)
     _record(swept)
     _ring_for_pruning()
+    for keeper in apps.get_app_configs():
+        if task := getattr(keeper, "sweep_task", ""):
+            bell.send(task)
     return swept
 
 

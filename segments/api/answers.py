@@ -19,6 +19,7 @@ from segmentation_site.http.schema import (
 from segments.browsing.explanations import Explanation
 from segments.browsing.segments import Card, cards, read_profile
 from segments.kmeans.definition import Missing, Operator
+from segments.kmeans.drifting import DriftWord
 from segments.kmeans.explaining import FitWord
 from segments.kmeans.shapes import FeatureProfile, Scaling, Transform, Verdict
 from segments.models import Run, Segment, Segmentation, SegmentProfile
@@ -63,6 +64,7 @@ DEFINITION = shape(
     },
     optional=["scaling", "k", "k_range", "seed", "as_of", "filter"],
 )
+MOVED = shape("Moved", {"psi": NUMBER, "by_chance": NUMBER, "word": one_of([one.value for one in DriftWord])})
 SEGMENTATION = shape(
     "Segmentation",
     {
@@ -72,6 +74,20 @@ SEGMENTATION = shape(
         "definition": DEFINITION,
         "published_run": nullable(TEXT),
         "published_at": nullable(MOMENT),
+        "drift": nullable(
+            shape(
+                "Drift",
+                {
+                    "word": one_of([one.value for one in DriftWord]),
+                    "features": {"type": "object", "additionalProperties": MOVED},
+                    "mix": nullable(MOVED),
+                    "far_share": NUMBER,
+                    "distance_ratio": nullable(NUMBER),
+                    "run": TEXT,
+                    "measured_at": MOMENT,
+                },
+            )
+        ),
         "created_at": MOMENT,
         "updated_at": MOMENT,
     },
@@ -88,6 +104,7 @@ def of_segmentation(segmentation: Segmentation) -> dict[str, Any]:
         "definition": segmentation.definition,
         "published_run": published and published.public_id,
         "published_at": published and published.published_at,
+        "drift": segmentation.drift,
         "created_at": segmentation.created_at,
         "updated_at": segmentation.updated_at,
     }

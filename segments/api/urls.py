@@ -8,6 +8,7 @@ from segments.api.comparisons import RunCompare
 from segments.api.customers import CustomerExplanation, CustomerOne, Customers
 from segments.api.members import SegmentationMembers, SegmentMembers
 from segments.api.runs import RunCancel, RunModel, RunOne, RunPublish, Runs
+from segments.api.scores import Scores
 from segments.api.segmentations import SegmentationOne, Segmentations
 from segments.api.segments import SegmentOne, SegmentsInUse
 
@@ -18,6 +19,7 @@ urlpatterns = [
     path("segmentations/<str:slug>/segments", SegmentsInUse.as_view(), name="api-segments"),
     path("segmentations/<str:slug>/members", SegmentationMembers.as_view(), name="api-segmentation-members"),
     path("segmentations/<str:slug>/changes", Changes.as_view(), name="api-changes"),
+    path("segmentations/<str:slug>/score", Scores.as_view(), name="api-score"),
     path("runs/<str:public_id>", RunOne.as_view(), name="api-run"),
     path("runs/<str:public_id>/cancel", RunCancel.as_view(), name="api-run-cancel"),
     path("runs/<str:public_id>/publish", RunPublish.as_view(), name="api-run-publish"),

@@ -7,4 +7,7 @@ from segments.models.run import Candidate, Run
 from segments.models.segment import Segment
 from segments.models.segmentation import Segmentation
 
-__all__ = ["Assignment", "Candidate", "Change", "Run", "Segment", "SegmentProfile", "Segmentation"]
+# The task that scores whoever changed.
+SCORE = "segments.score_changes"
+
+__all__ = ["SCORE", "Assignment", "Candidate", "Change", "Run", "Segment", "SegmentProfile", "Segmentation"]

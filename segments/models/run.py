@@ -46,6 +46,8 @@ class Run(Job):
     warnings = models.JSONField(default=list, blank=True)
     measures = models.JSONField(default=dict, blank=True)
     model = models.JSONField(null=True)
+    # The last change of customers that it saw.
+    read_until = models.BigIntegerField(null=True, editable=False)
     # Segment by segment: matched, split, merged, born, ended, against the baseline.
     matching = models.JSONField(default=dict, blank=True)
     baseline = models.ForeignKey("self", null=True, blank=True, on_delete=models.SET_NULL, related_name="+")

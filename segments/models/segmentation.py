@@ -24,6 +24,11 @@ class Segmentation(models.Model):
     )
     # The last sequence of its feed of changes.
     last_change = models.BigIntegerField(default=0, db_default=0, editable=False)
+    # The change of customers up to which they are where the published model sees them; None before anybody looked.
+    scored_until = models.BigIntegerField(null=True, editable=False)
+    # What was measured after the last import: see segments.scoring.told.
+    drift = models.JSONField(null=True, editable=False)
+    is_drift_due = models.BooleanField(default=False, db_default=False, editable=False)
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, blank=True, editable=False, on_delete=models.SET_NULL, related_name="+"
     )

@@ -13,6 +13,7 @@ from segmentation_site.jobs.models import ACTIVE
 from segmentation_site.jobs.problems import Problem
 from segments import defining, starting
 from segments.browsing import features, runs
+from segments.browsing.drift import drift_of
 from segments.browsing.segments import cards, cards_in_use
 from segments.forms import SegmentationForm, put_problem
 from segments.kmeans.shapes import Definition
@@ -49,6 +50,7 @@ def show(request: HttpRequest, slug: str) -> HttpResponse:
     """One segmentation: its segments in use, its runs, its definition."""
     segmentation = get_segmentation(slug)
     found = runs.light(Run.objects.filter(segmentation=segmentation))
+    labels = features.known_labels()
     return render(
         request,
         "segmentations/segmentation.html",
@@ -57,7 +59,8 @@ def show(request: HttpRequest, slug: str) -> HttpResponse:
             "cards": cards(segmentation.published_run) if segmentation.published_run else [],
             "page": newest_first(request, found),
             "active_run": found.filter(status__in=ACTIVE).first(),
-            "facts": runs.facts(Definition.from_json(segmentation.definition), features.known_labels()),
+            "facts": runs.facts(Definition.from_json(segmentation.definition), labels),
+            "drift": drift_of(segmentation, labels),
         },
     )
 
