@@ -315,6 +315,10 @@ class Import(Job):
     def __str__(self) -> str:
         return f"{self.public_id} ({self.file_name})"
 
+    def event_of_end(self) -> tuple[str, dict[str, str]] | None:
+        """Whatever way it ended; a rehearsal is nobody else's business."""
+        return None if self.is_dry_run else ("import.finished", {"import_id": self.public_id, "kind": self.kind})
+
 
 class Undo(Job):
     """Taking one import back, and what that did."""

@@ -2,6 +2,7 @@
 
 import logging
 import sys
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
@@ -115,6 +116,7 @@ INSTALLED_APPS = [
     "segmentation_site.jobs",
     "segmentation_site.http",
     "segmentation_site.access",
+    "segmentation_site.webhooks",
     "customers",
     "segments",
 ]
@@ -286,6 +288,20 @@ AXES_LOCKOUT_TEMPLATE = "registration/locked.html"
 PROXY_COUNT = env.int("PROXY_COUNT", default=0)
 AXES_IPWARE_PROXY_COUNT = PROXY_COUNT
 AXES_IPWARE_META_PRECEDENCE_ORDER = ["HTTP_X_FORWARDED_FOR"] if PROXY_COUNT else ["REMOTE_ADDR"]
+
+# ---- webhooks --------------------------------------------------------------------------------------------------------
+
+# Networks inside to which webhooks may be sent nevertheless, over plain HTTP too; everything else must be public.
+_own_networks: list[str] = env.list("WEBHOOKS_ALLOW_PRIVATE", default=[])
+try:
+    WEBHOOKS_ALLOW_PRIVATE = tuple(ip_network(network.strip(), strict=False) for network in _own_networks)
+except ValueError as error:
+    raise ImproperlyConfigured(f"WEBHOOKS_ALLOW_PRIVATE takes networks such as 10.1.0.0/16: {error}.") from error
+# Certificates of authorities that receivers are trusted for; "" for those that the machine trusts.
+WEBHOOKS_CA_FILE: str = env.str("WEBHOOKS_CA_FILE", default="")
+WEBHOOKS_KEPT_DAYS = env.int("WEBHOOKS_KEPT_DAYS", default=30)
+if WEBHOOKS_KEPT_DAYS < 7:
+    raise ImproperlyConfigured("WEBHOOKS_KEPT_DAYS is at least 7: a delivery is tried for three days.")
 
 # ---- API -------------------------------------------------------------------------------------------------------------
 

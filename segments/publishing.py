@@ -9,6 +9,8 @@ from segmentation_site.access.audit import Action
 from segmentation_site.jobs import bell
 from segmentation_site.jobs.models import JobStatus
 from segmentation_site.jobs.problems import Problem
+from segmentation_site.webhooks import outbox
+from segmentation_site.webhooks.events import Event
 from segments import recording
 from segments.models import SCORE, Run, Segment, Segmentation
 
@@ -74,6 +76,7 @@ def publish(run: Run, *, by: User | None) -> Run:
         segmentation.save(update_fields=["published_run", "scored_until", "drift"])
         transaction.on_commit(lambda: bell.send(SCORE))
         audit.record(Action.RUN_PUBLISHED, run.public_id, by=by, segmentation=segmentation.slug)
+        outbox.emit(Event.RUN_PUBLISHED, run_id=run.public_id, segmentation=segmentation.slug)
     return run
 
 

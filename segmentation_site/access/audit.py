@@ -57,6 +57,10 @@ class Action(StrEnum):
     WEBHOOK_MADE = "webhook made"
     WEBHOOK_CHANGED = "webhook changed"
     WEBHOOK_DELETED = "webhook deleted"
+    WEBHOOK_ROTATED = "webhook secret rotated"
+    WEBHOOK_TESTED = "webhook tested"
+    WEBHOOK_REPLAYED = "webhook delivery sent again"
+    WEBHOOK_DISABLED = "webhook disabled"
     BACKUP_MADE = "backup made"
     RESTORED = "restored"
 
@@ -93,6 +97,10 @@ LABELS = {
     Action.WEBHOOK_MADE: _("Webhook made"),
     Action.WEBHOOK_CHANGED: _("Webhook changed"),
     Action.WEBHOOK_DELETED: _("Webhook deleted"),
+    Action.WEBHOOK_ROTATED: _("Secret of a webhook rotated"),
+    Action.WEBHOOK_TESTED: _("Webhook tested"),
+    Action.WEBHOOK_REPLAYED: _("Delivery of a webhook sent again"),
+    Action.WEBHOOK_DISABLED: _("Webhook disabled by itself"),
     Action.BACKUP_MADE: _("Backup made"),
     Action.RESTORED: _("Restored from a backup"),
 }

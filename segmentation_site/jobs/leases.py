@@ -21,6 +21,7 @@ from django.db.models.expressions import RawSQL
 
 from segmentation_site.jobs.models import Job, JobStatus
 from segmentation_site.jobs.problems import Problem
+from segmentation_site.jobs.signals import job_ended
 from segmentation_site.logs import current_request_id
 
 logger = logging.getLogger(__name__)
@@ -172,9 +173,11 @@ class Lease(Generic[J]):
             "status": status,
             "finished_at": _now(),
         }
-        ended = self._rows.update(**values, lease_token=None, lease_expires_at=None, backend_pid=None)
-        if not ended:
-            raise LeaseLost(f"{self.job.log_name} is no longer ours")
+        with transaction.atomic():
+            ended = self._rows.update(**values, lease_token=None, lease_expires_at=None, backend_pid=None)
+            if not ended:
+                raise LeaseLost(f"{self.job.log_name} is no longer ours")
+            job_ended.send(sender=type(self.job), job=self.job, status=status)
         self._ended = True
 
     def beat(self) -> None:
@@ -319,8 +322,10 @@ def request_cancel(job: Job) -> bool:
     False when it has ended.
     """
     rows = type(job)._default_manager.filter(pk=job.pk)
-    if rows.filter(status=JobStatus.QUEUED).update(
-        status=JobStatus.CANCELLED, cancel_requested_at=_now(), finished_at=_now()
-    ):
-        return True
+    with transaction.atomic():
+        if rows.filter(status=JobStatus.QUEUED).update(
+            status=JobStatus.CANCELLED, cancel_requested_at=_now(), finished_at=_now()
+        ):
+            job_ended.send(sender=type(job), job=job, status=JobStatus.CANCELLED)
+            return True
     return bool(rows.filter(status=JobStatus.RUNNING).update(cancel_requested_at=_now()))

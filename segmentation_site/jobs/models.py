@@ -64,6 +64,10 @@ class Job(models.Model):
     class Meta:
         abstract = True
 
+    def event_of_end(self) -> tuple[str, dict[str, str]] | None:
+        """What other systems are told when it ends, as an event and ids; None where nobody is."""
+        return None
+
     @property
     def log_name(self) -> str:
         """The job as logs name it: nothing in it is anybody's data, as the name of a file may be."""

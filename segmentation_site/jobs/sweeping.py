@@ -16,6 +16,7 @@ from django.db.models.functions import Now
 from segmentation_site.jobs import bell
 from segmentation_site.jobs.leases import WorkerLost
 from segmentation_site.jobs.models import Job, JobStatus, Sweeps
+from segmentation_site.jobs.signals import job_ended
 
 logger = logging.getLogger(__name__)
 
@@ -52,10 +53,8 @@ def sweep() -> Swept:
         _take_back(model, swept)
         _ring_again(model, swept)
     _record(swept)
+    _ring_for_sweeps()
     _ring_for_pruning()
-    for keeper in apps.get_app_configs():
-        if task := getattr(keeper, "sweep_task", ""):
-            bell.send(task)
     return swept
 
 
@@ -68,6 +67,13 @@ def is_due() -> bool:
 def last_sweep() -> Sweeps | None:
     """What sweeps have done so far; None before the first one."""
     return Sweeps.objects.filter(pk=ONLY_ROW).first()
+
+
+def _ring_for_sweeps() -> None:
+    """Applications that keep other work than jobs look for what of it was left behind."""
+    for application in apps.get_app_configs():
+        if task := getattr(application, "sweep_task", ""):
+            bell.send(task)
 
 
 def _ring_for_pruning() -> None:
@@ -128,6 +134,8 @@ def _take_back(model: type[Job], swept: Swept) -> None:
                     "finished_at",
                 ]
             )
+            if job.status != JobStatus.QUEUED:
+                job_ended.send(sender=model, job=job, status=job.status)
 
 
 def _terminate_backend(job: Job) -> None:

@@ -72,6 +72,10 @@ class Run(Job):
     def __str__(self) -> str:
         return self.public_id
 
+    def event_of_end(self) -> tuple[str, dict[str, str]] | None:
+        """Whatever way it ended."""
+        return "run.finished", {"run_id": self.public_id, "segmentation": self.segmentation.slug}
+
     @property
     def is_published(self) -> bool:
         """Whether readers see this run now."""

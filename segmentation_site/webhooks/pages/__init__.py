@@ -1,0 +1,1 @@
+"""Pages on webhooks and what became of their deliveries."""
