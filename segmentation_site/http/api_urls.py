@@ -28,6 +28,7 @@ def nothing_here(request: HttpRequest, **kwargs: Any) -> HttpResponse:
 
 urlpatterns = [
     path("v1/", include("segmentation_site.access.api.urls")),
+    path("v1/", include("segmentation_site.webhooks.api.urls")),
     path("v1/", include("customers.api.urls")),
     path("v1/", include("segments.api.urls")),
     path("schema", SpectacularAPIView.as_view(), name="api-schema"),

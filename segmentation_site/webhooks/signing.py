@@ -1,13 +1,14 @@
 """Secrets of webhooks, and the signatures that receivers check: Standard Webhooks, https://www.standardwebhooks.com.
 
 A secret is `whsec_` and 32 random bytes in base64. At rest it is encrypted with AES-GCM under a key that HKDF derives
-from SECRET_KEY, and bound to its webhook.
+from SECRET_KEY, and bound to its webhook; what was encrypted under one of SECRET_KEY_FALLBACKS is read as well.
 """
 
 import base64
 import hashlib
 import hmac
 import secrets
+from contextlib import suppress
 from datetime import datetime
 from functools import lru_cache
 
@@ -27,7 +28,7 @@ NONCE_BYTES = 12
 
 class Unreadable(Problem):
     code = "secret_unreadable"
-    sentence = "The secret of this webhook cannot be read, because SECRET_KEY is another than when it was made."
+    sentence = "The secret of this webhook cannot be read, because it was made under another SECRET_KEY."
     remedy = "Rotate the secret, and give the new one to the receiver."
     http_status = 409
 
@@ -45,12 +46,11 @@ def seal(secret: str, public_id: str) -> bytes:
 
 def unseal(sealed: bytes | memoryview, public_id: str) -> str:
     """The secret again. Raises Unreadable when SECRET_KEY was changed, or the row is another's."""
-    sealed = bytes(sealed)
-    try:
-        cipher = _cipher(settings.SECRET_KEY)
-        return cipher.decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], public_id.encode()).decode()
-    except InvalidTag:
-        raise Unreadable() from None
+    nonce, encrypted = bytes(sealed[:NONCE_BYTES]), bytes(sealed[NONCE_BYTES:])
+    for secret_key in (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS):
+        with suppress(InvalidTag):
+            return _cipher(secret_key).decrypt(nonce, encrypted, public_id.encode()).decode()
+    raise Unreadable()
 
 
 def headers(webhook: Webhook, event_id: str, body: bytes, *, at: datetime) -> dict[str, str]:
@@ -72,7 +72,7 @@ def _signature(secret: str, signed: bytes) -> str:
     return "v1," + base64.b64encode(hmac.new(key, signed, hashlib.sha256).digest()).decode()
 
 
-@lru_cache(maxsize=2)
+@lru_cache(maxsize=8)
 def _cipher(secret_key: str) -> AESGCM:
     derived = HKDF(algorithm=SHA256(), length=32, salt=None, info=b"secrets of webhooks").derive(secret_key.encode())
     return AESGCM(derived)

@@ -4,6 +4,7 @@ import json
 import threading
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
+from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
@@ -40,12 +41,6 @@ def mall() -> None:
     )
 
 
-def announced(event: Event = Event.RUN_PUBLISHED) -> Delivery:
-    with transaction.atomic():
-        outbox.emit(event, run_id="run_1")
-    return Delivery.objects.latest("pk")
-
-
 def test_a_published_run_reaches_the_receiver_with_a_signature_that_others_verify(
     receiving: Receiver, draft: Run
 ) -> None:
@@ -74,7 +69,7 @@ def test_what_is_rolled_back_is_told_to_nobody(receiving: Receiver, draft: Run) 
         assert Delivery.objects.filter(type="run.published").count() == 1
         transaction.set_rollback(True)
     assert not Delivery.objects.exists()
-    assert given.sent(announced()).type == "run.published"
+    assert given.sent(given.announced()).type == "run.published"
     assert len(receiving.got) == 1
 
 
@@ -101,7 +96,7 @@ def test_only_those_who_want_to_know_are_told_each_under_the_same_id(receiving: 
     given.webhook(receiving, "import.finished")
     disabled, _ = given.webhook(receiving)
     registering.change(disabled, by=None, is_enabled=False)
-    announced()
+    given.announced()
     deliveries = Delivery.objects.all()
     assert {delivery.webhook_id for delivery in deliveries} == {wants.pk, also.pk}
     assert len({delivery.event_id for delivery in deliveries}) == 1
@@ -115,7 +110,7 @@ def test_an_event_is_told_of_only_inside_a_transaction(transactional_db: None) -
 def test_a_receiver_that_fails_is_tried_ten_times_over_three_days_under_one_id(receiving: Receiver) -> None:
     webhook, secret = given.webhook(receiving)
     receiving.statuses = [500]
-    delivery = announced()
+    delivery = given.announced()
     pauses = []
     while delivery.status == "waiting":
         delivery = given.sent(delivery)
@@ -150,7 +145,7 @@ def test_pauses_are_spread(receiving: Receiver) -> None:
 def test_one_event_that_a_receiver_does_not_like_disables_nothing_while_it_takes_others(receiving: Receiver) -> None:
     disliked = announced_to(receiving)
     Delivery.objects.update(tries=9, next_try_at=disliked.created_at)
-    liked = announced()
+    liked = given.announced()
     sending.deliver(liked.pk)
     receiving.statuses = [400]
     disliked = given.sent(disliked)
@@ -159,7 +154,7 @@ def test_one_event_that_a_receiver_does_not_like_disables_nothing_while_it_takes
 
 def announced_to(receiving: Receiver) -> Delivery:
     given.webhook(receiving)
-    return announced()
+    return given.announced()
 
 
 def test_a_receiver_that_is_gone_is_asked_once_and_never_again(receiving: Receiver) -> None:
@@ -185,21 +180,21 @@ def test_while_a_secret_is_rotated_both_verify_and_afterwards_only_the_new_one(
 ) -> None:
     webhook, old = given.webhook(receiving)
     _, new = registering.rotate(webhook, by=admin)
-    given.sent(announced())
+    given.sent(given.announced())
     (got,) = receiving.got
     assert len(got.headers["webhook-signature"].split(" ")) == 2
     for secret in (old, new):
         assert StandardWebhook(secret).verify(got.body, got.headers)
 
     Webhook.objects.update(previous_until=datetime.now(UTC) - timedelta(seconds=1))
-    given.sent(announced())
+    given.sent(given.announced())
     got = receiving.got[-1]
     assert StandardWebhook(new).verify(got.body, got.headers)
     with pytest.raises(WebhookVerificationError):
         StandardWebhook(old).verify(got.body, got.headers)
 
 
-def test_the_database_holds_no_secret_and_another_key_reads_none(receiving: Receiver, settings: object) -> None:
+def test_the_database_holds_no_secret_and_another_key_reads_none(receiving: Receiver, settings: Any) -> None:
     webhook, secret = given.webhook(receiving)
     with connection.cursor() as cursor:
         cursor.execute("SELECT w::text FROM webhooks_webhook w")
@@ -208,14 +203,18 @@ def test_the_database_holds_no_secret_and_another_key_reads_none(receiving: Rece
     assert secret not in row
     assert secret not in json.dumps(list(AuditEntry.objects.values("detail")))
 
-    settings.SECRET_KEY = "quite another key"  # type: ignore[attr-defined]
-    delivery = given.sent(announced())
+    of_before, settings.SECRET_KEY = settings.SECRET_KEY, "quite another key"
+    delivery = given.sent(given.announced())
     assert not receiving.got
     assert "Rotate the secret" in delivery.error
     _, new = registering.rotate(webhook, by=None)
     given.later(minutes=1)
     given.sent(delivery)
     assert StandardWebhook(new).verify(receiving.got[0].body, receiving.got[0].headers)
+
+    settings.SECRET_KEY, settings.SECRET_KEY_FALLBACKS = of_before, ["quite another key"]
+    given.sent(given.announced())
+    assert StandardWebhook(new).verify(receiving.got[1].body, receiving.got[1].headers)
 
 
 def test_a_redirect_is_not_followed_and_told(receiving: Receiver) -> None:
@@ -287,9 +286,9 @@ def test_a_slow_receiver_is_rung_for_once_at_a_time_and_others_beside_it(
     rung: list[int] = []
     monkeypatch.setattr("segmentation_site.jobs.bell.current_app.send_task", lambda task, args, **_: rung.extend(args))
     slow, _ = given.webhook(receiving)
-    first, _second = announced(), announced()
+    first, _second = given.announced(), given.announced()
     other, _ = given.webhook(receiving, "import.finished")
-    third = announced(Event.IMPORT_FINISHED)
+    third = given.announced(Event.IMPORT_FINISHED)
     assert third.webhook_id == other.pk
     assert sending.ring_for_due() == 2
     assert rung == [first.pk, third.pk]
