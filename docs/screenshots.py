@@ -117,6 +117,8 @@ def addresses(page: Page, url: str) -> dict[str, str]:
         "people-new": "/people/new",
         "second-factor": "/accounts/second-factor",
         "audit": "/audit/",
+        "webhooks": "/webhooks/",
+        "webhook-new": "/webhooks/new",
         "status": "/status",
         "password": "/accounts/password/",
         "admin": "/admin/",

@@ -148,6 +148,12 @@ UNFOLD: dict[str, Any] = {
                         "permission": _who_may("ADMINISTER"),
                     },
                     {
+                        "title": _("Webhooks"),
+                        "icon": "webhook",
+                        "link": "/webhooks/",
+                        "permission": _who_may("ADMINISTER"),
+                    },
+                    {
                         "title": _("API reference"),
                         "icon": "api",
                         "link": "/api/docs",

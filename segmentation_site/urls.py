@@ -8,6 +8,7 @@ urlpatterns = [
     path("", include("customers.pages.urls")),
     # Before the admin's own, whose sign-in it takes the place of.
     path("", include("segmentation_site.access.pages.urls")),
+    path("", include("segmentation_site.webhooks.pages.urls")),
     path("", include("segmentation_site.http.health")),
     path("", include("segmentation_site.http.metrics")),
     path("api/", include("segmentation_site.http.api_urls")),

@@ -11,6 +11,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from segmentation_site.database.public_ids import PublicIdField
+from segmentation_site.webhooks.events import TEST
 
 
 class Webhook(models.Model):
@@ -106,3 +107,13 @@ class Delivery(models.Model):
     def next_try(self) -> datetime | None:
         """When it is tried next; None when it is not."""
         return self.next_try_at if self.status == DeliveryStatus.WAITING else None
+
+    @property
+    def is_due(self) -> bool:
+        """Whether it is tried as soon as somebody can."""
+        return self.next_try is not None and self.next_try <= timezone.now()
+
+    @property
+    def is_test(self) -> bool:
+        """Whether somebody asked for it; it is tried once."""
+        return self.type == TEST

@@ -146,7 +146,7 @@ def test(webhook: Webhook, *, by: User | None) -> Delivery:
 def replay(delivery: Delivery, *, by: User | None) -> Delivery:
     """Send an event again under its id, now; the tries begin anew. Raises Disabled or BeingSent."""
     webhook = delivery.webhook
-    if not webhook.is_enabled and delivery.type != TEST:
+    if not webhook.is_enabled and not delivery.is_test:
         raise Disabled()
     with transaction.atomic():
         rows = Delivery.objects.filter(Q(lease_expires_at=None) | Q(lease_expires_at__lt=Now()), pk=delivery.pk)

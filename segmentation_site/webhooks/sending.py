@@ -121,7 +121,7 @@ def pause_after(tries: int) -> timedelta:
 def _record(delivery: Delivery, answer: Answer) -> None:
     """Write down what the try brought, unless somebody else holds the delivery by now."""
     now = timezone.now()
-    most = 1 if delivery.type == TEST else MOST_TRIES
+    most = 1 if delivery.is_test else MOST_TRIES
     is_over = answer.is_gone or delivery.tries >= most
     status = DeliveryStatus.WAITING
     if answer.is_received:
@@ -148,7 +148,7 @@ def _record(delivery: Delivery, answer: Answer) -> None:
 def _disable_if_hopeless(delivery: Delivery, answer: Answer, now: datetime) -> None:
     if answer.is_gone:
         disable(delivery.webhook, "It answered 410: nothing is to be sent there any more.", now)
-    elif delivery.type != TEST and not _has_heard_since(delivery):
+    elif not delivery.is_test and not _has_heard_since(delivery):
         disable(
             delivery.webhook,
             f"It did not take anything in {MOST_TRIES} tries over three days. The last time: {answer.error}",

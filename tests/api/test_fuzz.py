@@ -19,6 +19,7 @@ from schemathesis.specs.openapi.checks import (
 
 from segmentation_site.access import keys
 from segmentation_site.access.scopes import Scope
+from segmentation_site.webhooks import registering
 from segments.models import Run, Segment
 from tests.api.calling import Caller, data
 
@@ -62,11 +63,14 @@ def test_no_request_makes_the_site_fail(
     description = data(Caller().get(f"{live_server.url}/api/schema?format=json"))
     whole = schemathesis.openapi.from_dict(description)
     schema = whole.include(method="GET") if is_reading else whole.exclude(method="GET")
+    webhook, _ = registering.create(name="Shop", url="https://8.8.8.8/", events=["run.published"], by=None)
     real = {
         "slug": published.segmentation.slug,
         "external_id": "17",
         "runs": published.public_id,
         "segments": Segment.objects.first().public_id,  # type: ignore[union-attr]
+        "webhooks": webhook.public_id,
+        "delivery_id": registering.test(webhook, by=None).public_id,
     }
     found = list(schema.get_all_operations())
     assert len(found) >= 8

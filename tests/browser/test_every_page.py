@@ -3,14 +3,19 @@
 import csv
 import io
 from collections.abc import Callable
+from urllib.parse import quote
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from django.contrib.auth.models import User
+from django.utils import timezone
 from playwright.sync_api import Dialog, Page, expect
 
 from customers.models import Customer, Import, RejectedRow
 from segmentation_site.access.keys import create_key
+from segmentation_site.webhooks import registering
+from segmentation_site.webhooks.events import Event
+from segmentation_site.webhooks.models import Delivery, Webhook
 from segments import defining
 from segments.models import Segment
 from tests.browser.conftest import PHONE
@@ -88,6 +93,14 @@ def addresses(transactional_db: None, admin: User) -> list[str]:
         cells={SCRIPT: SCRIPT, "Age": LONG},
     )
     create_key(SCRIPT, scopes=["members:read"], by=admin)
+    webhook, _ = registering.create(
+        name=SCRIPT, url=f"https://8.8.8.8/{LONG * 5}?{quote(SCRIPT)}", events=list(Event), by=admin
+    )
+    registering.rotate(webhook, by=admin)
+    Webhook.objects.update(is_enabled=False, disabled_reason=SCRIPT)
+    told = {"response_excerpt": SCRIPT + LONG * 5, "error": LONG + SCRIPT, "tried_at": timezone.now(), "seconds": 0.3}
+    Delivery.objects.create(webhook=webhook, event_id="evt_1", type=Event.RUN_PUBLISHED, status="failed", **told)
+    Delivery.objects.create(webhook=webhook, event_id="evt_2", type=Event.RUN_FINISHED)
     customer = Customer.objects.order_by("pk")[1]
     return [
         "/",
@@ -105,6 +118,10 @@ def addresses(transactional_db: None, admin: User) -> list[str]:
         *(f"/segments/{segment.public_id}" for segment in Segment.objects.all()),
         "/api-keys/",
         "/api-keys/new",
+        "/webhooks/",
+        "/webhooks/new",
+        f"/webhooks/{webhook.public_id}",
+        f"/webhooks/{webhook.public_id}/edit",
         "/status",
         "/accounts/password/",
     ]

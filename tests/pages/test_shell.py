@@ -32,6 +32,7 @@ def sidebar(page: str) -> list[str]:
                 "/imports/",
                 "/segmentations/",
                 "/api-keys/",
+                "/webhooks/",
                 "/api/docs",
                 "/status",
                 "/people/",

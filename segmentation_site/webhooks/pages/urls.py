@@ -1,0 +1,5 @@
+"""Addresses of the pages on webhooks."""
+
+from segmentation_site.webhooks.pages import webhooks
+
+urlpatterns = [*webhooks.urlpatterns]
