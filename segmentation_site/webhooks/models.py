@@ -51,6 +51,11 @@ class Webhook(models.Model):
         return self.previous_until is not None and self.previous_until > timezone.now()
 
 
+def given_up() -> list[Webhook]:
+    """Webhooks that were disabled by themselves, and that nobody has enabled again."""
+    return list(Webhook.objects.filter(is_enabled=False).exclude(disabled_reason=""))
+
+
 class DeliveryStatus(models.TextChoices):
     """Where a delivery is: waiting → delivered or failed, and waiting again when somebody has it sent again."""
 

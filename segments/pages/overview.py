@@ -14,6 +14,7 @@ from customers.overview import everybody
 from customers.reporting import recent_imports
 from segmentation_site.access.models import ApiKey
 from segmentation_site.access.roles import Deed, may, requires
+from segmentation_site.webhooks.models import given_up
 from segments.browsing.overview import bar_chart, in_use, recent_runs
 
 RECENT_JOBS = 6
@@ -50,6 +51,7 @@ def overview(request: HttpRequest) -> HttpResponse:
             "segment_count": sum(len(one.shares) for one in segmentations),
             "jobs": _recent_jobs(may_see_imports=may(request.user, Deed.IMPORT)),
             "has_key": may(request.user, Deed.ADMINISTER) and ApiKey.objects.usable().exists(),
+            "given_up": given_up() if may(request.user, Deed.ADMINISTER) else [],
         },
     )
 

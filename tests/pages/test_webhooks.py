@@ -77,7 +77,9 @@ def test_a_webhook_is_changed_turned_off_and_on_and_deleted(browser: Client, rec
     assert not Webhook.objects.exists()
 
 
-def test_why_a_webhook_was_disabled_is_on_its_page(browser: Client, receiving: Receiver) -> None:
+def test_why_a_webhook_was_disabled_is_on_its_page_and_the_first_thing_that_admins_see(
+    browser: Client, receiving: Receiver, signed_in: SignIn, manager: User
+) -> None:
     webhook, _ = given.webhook(receiving)
     receiving.statuses = [410]
     given.sent(given.announced())
@@ -85,6 +87,8 @@ def test_why_a_webhook_was_disabled_is_on_its_page(browser: Client, receiving: R
     assert "It was disabled by itself." in page
     assert "It answered 410: nothing is to be sent there any more." in page
     assert "Disabled" in browser.get("/webhooks/").content.decode()
+    assert "“Newsletter” is told nothing any more." in browser.get("/").content.decode()
+    assert "Newsletter" not in signed_in(manager).get("/").content.decode()
 
 
 def test_a_delivery_is_sent_again_from_its_row(browser: Client, receiving: Receiver) -> None:

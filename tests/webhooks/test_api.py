@@ -3,6 +3,8 @@
 from typing import Any
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from standardwebhooks import Webhook as StandardWebhook
 
 from segmentation_site.access.models import AuditEntry
@@ -97,6 +99,20 @@ def test_a_delivery_is_sent_again_under_its_id(caller: Caller, receiving: Receiv
     problem(caller.post(path), 409, "webhook_disabled")
     other = made(caller, receiving)
     problem(caller.post(path.replace(webhook["id"], other["id"])), 404, "not_found")
+
+
+@pytest.mark.parametrize("noun", ["/webhooks", "/webhooks/{id}/deliveries"])
+def test_a_longer_list_takes_as_many_queries_as_a_short_one(caller: Caller, receiving: Receiver, noun: str) -> None:
+    path = noun.format(id=made(caller, receiving)["id"])
+    made(caller, receiving)
+    for _ in range(2):
+        given.announced()
+    counts = set()
+    for size in (1, 2):
+        with CaptureQueriesContext(connection) as queries:
+            assert len(data(caller.get(path, {"page_size": size}))["results"]) == size
+        counts.add(len(queries))
+    assert len(counts) == 1
 
 
 @pytest.mark.parametrize(

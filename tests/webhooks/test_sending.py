@@ -280,6 +280,28 @@ def test_two_senders_never_send_the_same_try(transactional_db: None, receiving: 
     assert len(receiving.got) == 1
 
 
+def test_a_webhook_is_deleted_while_it_is_being_told_and_neither_deed_fails(
+    transactional_db: None, receiving: Receiver
+) -> None:
+    webhook, _ = given.webhook(receiving)
+    deleted: list[int] = []
+
+    def delete() -> None:
+        registering.delete(webhook, by=None)
+        deleted.append(webhook.pk)
+        connection.close()
+
+    deleting = threading.Thread(target=delete)
+    with transaction.atomic():
+        outbox.emit(Event.RUN_PUBLISHED, run_id="run_1")
+        deleting.start()
+        deleting.join(0.5)
+        assert not deleted, "it waits for the transaction that tells"
+    deleting.join(30)
+    assert deleted
+    assert not Delivery.objects.exists()
+
+
 def test_a_slow_receiver_is_rung_for_once_at_a_time_and_others_beside_it(
     receiving: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
