@@ -109,9 +109,9 @@ def post(url: str, headers: Mapping[str, str], body: bytes) -> Answer:
 
 
 def _exchange(place: Place, headers: Mapping[str, str], body: bytes, alarm: _Alarm) -> tuple[int | None, str, str]:
-    status, excerpt = None, ""
-    connection = _connection(place, alarm)
+    status, excerpt, connection = None, "", None
     try:
+        connection = _connected(place, alarm)
         connection.request(
             "POST",
             place.target,
@@ -136,18 +136,35 @@ def _exchange(place: Place, headers: Mapping[str, str], body: bytes, alarm: _Ala
         # The status says whether it was received; the body is only shown.
         logger.info("The answer of a webhook ended early: %s", type(error).__name__)
     finally:
-        connection.close()
+        if connection is not None:
+            connection.close()
     return status, excerpt, _why_not_received(status)
 
 
-def _connection(place: Place, alarm: _Alarm) -> HTTPConnection:
-    """To the first of the addresses that were looked up, never to what the name may lead to by now."""
+def _connected(place: Place, alarm: _Alarm) -> HTTPConnection:
+    """To the first that takes it of the addresses that were looked up, never to what the name may lead to by now.
+
+    Raises what urllib3 raises.
+    """
+    *others, last = place.addresses
+    for address in others:
+        connection = _connection(place, address, alarm)
+        try:
+            connection.connect()
+        except urllib3.exceptions.ConnectTimeoutError:
+            connection.close()
+        else:
+            return connection
+    return _connection(place, last, alarm)
+
+
+def _connection(place: Place, address: str, alarm: _Alarm) -> HTTPConnection:
     timeout = min(CONNECT_SECONDS, alarm.left)
     if place.scheme == "http":
-        return _WatchedHTTP(place.addresses[0], place.port, timeout=timeout, alarm=alarm)
+        return _WatchedHTTP(address, place.port, timeout=timeout, alarm=alarm)
     name = place.host.removesuffix(".")
     return _WatchedHTTPS(
-        place.addresses[0],
+        address,
         place.port,
         timeout=timeout,
         ssl_context=_trust(settings.WEBHOOKS_CA_FILE),

@@ -1,6 +1,7 @@
 """Webhooks go out into the internet and nowhere inside, however an address is written and wherever its name leads."""
 
 import socket
+from contextlib import suppress
 from ipaddress import ip_address, ip_network
 from typing import Any
 
@@ -155,6 +156,30 @@ def test_the_connection_goes_to_the_very_address_that_was_looked_at(
     assert receiving.got[0].headers["host"] == f"receiver.example:{receiving.port}"
 
 
+@pytest.mark.django_db
+def test_where_one_address_of_a_name_does_not_answer_the_next_one_is_tried(
+    receiving: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    leads_to(monkeypatch, "127.0.0.2 127.0.0.1")
+    connected: list[Any] = []
+    monkeypatch.setattr("urllib3.util.connection.create_connection", _connecting(connected))
+    url = f"https://receiver.example:{receiving.port}/"
+    registering.create(name="Shop", url=url, events=["run.published"], by=None)
+    assert given.sent(given.announced()).status == "delivered"
+    assert [address for address, _ in connected] == ["127.0.0.2", "127.0.0.1"]
+
+
+@hypothesis_settings(max_examples=40, deadline=None)
+@examples(st.text(max_size=40) | st.from_regex(r"https?://[^/]{1,30}(/.{0,20})?", fullmatch=True))
+def test_whatever_is_typed_is_refused_or_leads_into_the_internet(typed: str) -> None:
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        leads_to(monkeypatch, "93.184.215.14")
+        found: tuple[str, ...] = ()
+        with suppress(Refused):
+            found = addresses.look_up(typed).addresses
+        assert all(addresses.is_public(ip_address(address)) for address in found)
+
+
 def _connecting(connected: list[Any]) -> Any:
     """Connects where it is told to without asking for a name, and remembers where that was."""
 
@@ -162,7 +187,11 @@ def _connecting(connected: list[Any]) -> Any:
         connected.append(address)
         own = socket.socket(socket.AF_INET)
         own.settimeout(timeout)
-        own.connect(address)
+        try:
+            own.connect(address)
+        except OSError:
+            own.close()
+            raise
         return own
 
     return connect

@@ -12,9 +12,9 @@ from django.db import connection, transaction
 from standardwebhooks import Webhook as StandardWebhook
 from standardwebhooks import WebhookVerificationError
 
-from customers.models import Customer
+from customers.models import Customer, Import
 from segmentation_site.access.models import AuditEntry
-from segmentation_site.jobs import leases
+from segmentation_site.jobs import leases, sweeping
 from segmentation_site.webhooks import outbox, posting, registering, sending, signing
 from segmentation_site.webhooks.events import Event
 from segmentation_site.webhooks.models import Delivery, Webhook
@@ -81,12 +81,18 @@ def test_runs_and_imports_tell_how_they_ended_and_rehearsals_nothing(receiving: 
     assert leases.request_cancel(waiting)
     done = given_customers.imported("id,age\n1,30\n")
     given_customers.imported("id,age\n2,30\n", is_dry_run=True)
+    lost = given_customers.started("id,age\n3,30\n")
+    Import.objects.filter(pk=lost.pk).update(
+        status="running", attempt=3, lease_expires_at=datetime.now(UTC) - timedelta(minutes=1)
+    )
+    sweeping.sweep()
 
     assert list(Delivery.objects.order_by("pk").values_list("type", "data")) == [
         ("run.finished", {"run_id": run.public_id, "segmentation": "by-income", "status": "done"}),
         ("run.finished", {"run_id": hopeless.public_id, "segmentation": "by-age", "status": "failed"}),
         ("import.finished", {"import_id": waiting.public_id, "kind": "customers", "status": "cancelled"}),
         ("import.finished", {"import_id": done.public_id, "kind": "customers", "status": "done"}),
+        ("import.finished", {"import_id": lost.public_id, "kind": "customers", "status": "failed"}),
     ]
 
 
