@@ -7,39 +7,28 @@ from datetime import date
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
-from customers import registering, starting, targets
+from customers import proposing, starting, targets
 from customers.files import mapping as file_mapping
-from customers.files.cells import FALSE, TRUE, DateOrder, Reason, Style, is_blank, read_cell
-from customers.files.sampling import Dialect, Filled, ReadingOptions, Sample
-from customers.files.schema import Column, FileProblem, Kind, split_unit
-from customers.models import Attribute, Import
+from customers.files.cells import DateOrder, Reason, Style, is_blank, read_cell
+from customers.files.plaintext import DELIMITERS, ENCODINGS
+from customers.files.sampling import CSV, Dialect, Filled, Sample
+from customers.files.schema import Column, FileProblem, Kind
+from customers.models import Import
+from customers.proposing import AS_PROPOSED, NEW, Named, NewAttribute
+from segmentation_site.jobs.problems import Problem
 
 PREVIEWED_ROWS = 20
 EXAMPLES = 3
-# What is chosen for a column that is to become an attribute of its own.
-NEW = "new:"
-MOST_CATEGORIES = 20
-
-
-@dataclass(frozen=True, slots=True)
-class NewAttribute:
-    """An attribute that a column of the file may become: what it would be called, and of which kind it seems."""
-
-    key: str
-    label: str
-    kind: str
-    categories: tuple[str, ...] = ()
-
-    @property
-    def kind_label(self) -> str:
-        return str(Attribute.Kind(self.kind).label)
+CATEGORIES_SHOWN = 8
 
 
 @dataclass(frozen=True, slots=True)
 class PreviewedColumn:
     """A column of the file: its header, what it is to be read as ("" leaves it out), and how its cells fare as that.
 
-    `note` says how its dates or units are read, or is "". `new` is the attribute that it may become.
+    `note` says how its dates or units are read, or is "". `new` is the attribute that it may become, `is_new` whether
+    it is to. `factor` is what its numbers are multiplied with, as text; None where it has none. `ambiguous` is a date
+    that can be read in two ways, or "".
     """
 
     header: str
@@ -49,99 +38,185 @@ class PreviewedColumn:
     is_taken_twice: bool
     note: str
     new: NewAttribute | None
+    factor: str | None = None
+    ambiguous: str = ""
+
+    @property
+    def is_new(self) -> bool:
+        return self.new is not None and self.target.startswith(NEW)
+
+    @property
+    def further_wrong(self) -> int:
+        """How many cells could not be saved for reasons that are not among those named."""
+        return max(0, self.fares.wrong - len(self.fares.reasons))
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What the file itself tells of how it is written, in words; "" where it tells nothing."""
+
+    encoding: str = ""
+    delimiter: str = ""
+    decimal: str = ""
+    date_order: str = ""
+    header_row: str = ""
+    has_header: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """An uploaded file as the mapping page shows it; `obstacle` says what keeps the import from starting, or is ""."""
+    """An uploaded file as the mapping page shows it; `obstacle` says what keeps the import from starting, or is "".
+
+    `date` is one of the file that could be read in two ways, with both readings.
+    """
 
     dialect: Dialect
-    options: ReadingOptions
     headers: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
+    top: tuple[tuple[int, str], ...]
     looked_at: int
     columns: tuple[PreviewedColumn, ...]
     targets: tuple[Column, ...]
+    found: Found
+    date: tuple[str, str, str]
     found_by: str
     obstacle: str
 
+    @property
+    def registers(self) -> bool:
+        """Whether a column is to become an attribute."""
+        return any(column.is_new for column in self.columns)
 
-def preview(one: Import, chosen: Mapping[str, str]) -> Preview:
+    @property
+    def is_ambiguous(self) -> bool:
+        """Whether a date cannot be read until somebody says how."""
+        return any(column.ambiguous for column in self.columns)
+
+
+def preview(one: Import, chosen: Mapping[str, str], named: Named = AS_PROPOSED) -> Preview:
     """Look at the file of `one` with its columns read as `chosen`: header → key. A Problem when it is no table."""
     sample = starting.look(one)
     known = targets.columns(one)
-    by_key = {column.key: column for column in known}
+    new = {header: found for header in sample.headers if (found := proposing.propose(sample, header, named))}
     planned = {
-        NEW + new.key: Column(new.key, new.label, Kind(new.kind), categories=dict.fromkeys(new.categories, ()))
-        for header in sample.headers
-        if (new := propose(sample, header))
+        chosen[header]: proposal.as_column()
+        for header, proposal in new.items()
+        if chosen.get(header, "").startswith(NEW) and one.kind == Import.Kind.CUSTOMERS
     }
-    readable = by_key | planned
+    readable = {column.key: column for column in known} | planned
     mapping = {header: chosen[header] for header in sample.headers if chosen.get(header) in readable}
+    columns = tuple(_column(sample, header, mapping, readable, new.get(header)) for header in sample.headers)
     return Preview(
         dialect=sample.dialect,
-        options=sample.options,
         headers=sample.headers,
         rows=sample.rows[:PREVIEWED_ROWS],
+        top=tuple((line, ", ".join(filter(None, cells))[:60]) for line, cells in sample.top.items()),
         looked_at=len(sample.rows),
-        columns=tuple(_column(sample, header, mapping, readable) for header in sample.headers),
+        columns=columns,
         targets=known,
+        found=_found(one, sample, {header: readable[key] for header, key in mapping.items()}),
+        date=_both_ways(next((column.ambiguous for column in columns if column.ambiguous), "03/04/2026")),
         found_by=_found_by(one, mapping),
         obstacle=_obstacle(one, sample, readable, mapping),
     )
 
 
-def propose(sample: Sample, header: str) -> NewAttribute | None:
-    """The attribute that a column could become, its kind guessed from its cells; None when it could be none."""
-    name = split_unit(header)[0] or header
-    key = registering.key_of(name)
-    if not key or header in starting.ADDED_TO_REJECTS:
-        return None
-    label = name[: registering.LONGEST_LABEL]
-    cells = [cell.strip() for cell in sample.cells(header) if cell.strip()]
-    if not cells:
-        return None
-    for kind in (Kind.BOOLEAN, Kind.NUMBER, Kind.DATE):
-        column = Column(key, label, kind)
-        said = [cell for cell in cells if not is_blank(column, cell)]
-        if kind is Kind.BOOLEAN and not all(cell.lower() in TRUE | FALSE for cell in said):
-            continue
-        style = sample.style_of(header, column)
-        if said and not any(isinstance(read_cell(column, cell, style), Reason) for cell in said):
-            return NewAttribute(key, label, kind.value)
-    distinct = sorted({cell for cell in cells if not is_blank(Column(key, label, Kind.CATEGORY), cell)})
-    if not 1 <= len(distinct) <= MOST_CATEGORIES or any(len(one) > registering.LONGEST_CATEGORY for one in distinct):
-        return None
-    return NewAttribute(key, label, Kind.CATEGORY.value, tuple(distinct))
+def _found(one: Import, said: Sample, mapped: Mapping[str, Column]) -> Found:
+    """What the file tells by itself: it is looked at once more where people said something of it."""
+    sample = said
+    if said.options.to_json():
+        try:
+            sample = starting.look(one, as_found=True)
+        except Problem:
+            return Found()
+    styles = [
+        (column.kind, sample.style_of(header, column)) for header, column in mapped.items() if header in sample.headers
+    ]
+    signs = {style.decimal for kind, style in styles if kind is Kind.NUMBER}
+    orders = {style.date_order for kind, style in styles if kind is Kind.DATE}
+    dialect = sample.dialect
+    decimal = {".": _("point"), ",": _("comma")}
+    order = {
+        DateOrder.DAY_FIRST: _("the day comes first"),
+        DateOrder.MONTH_FIRST: _("the month comes first"),
+        DateOrder.UNDECIDED: _("nothing tells"),
+    }
+    return Found(
+        encoding=ENCODINGS[dialect.encoding] if dialect.format == CSV else "",
+        delimiter=DELIMITERS[dialect.delimiter] if dialect.format == CSV else "",
+        decimal=_(" or ").join(decimal[sign] for sign in sorted(signs, reverse=True)),
+        date_order=_(" or ").join(order[one] for one in order if one in orders),
+        header_row="" if dialect.header_row is None else str(dialect.header_row),
+        has_header=_("names the columns") if dialect.has_header else _("is a row like the others"),
+    )
 
 
-def _column(sample: Sample, header: str, mapping: Mapping[str, str], readable: Mapping[str, Column]) -> PreviewedColumn:
+def _both_ways(ambiguous: str) -> tuple[str, str, str]:
+    """A date, and how it is read with the day first and with the month first."""
+    column = Column("date", "Date", Kind.DATE)
+    read = [read_cell(column, ambiguous, Style(date_order=order)) for order in _ORDERS]
+    day_first, month_first = (date_format(one, "j F Y") if isinstance(one, date) else "" for one in read)
+    return ambiguous, day_first, month_first
+
+
+_ORDERS = (DateOrder.DAY_FIRST, DateOrder.MONTH_FIRST)
+
+
+def _column(
+    sample: Sample,
+    header: str,
+    mapping: Mapping[str, str],
+    readable: Mapping[str, Column],
+    new: NewAttribute | None,
+) -> PreviewedColumn:
     target = mapping.get(header, "")
     cells = sample.cells(header)
-    note = ""
+    note = ambiguous = ""
+    factor: float | None = None
     if column := readable.get(target):
-        factor = column.factors.get(split_unit(header)[1], 1.0)
+        if column.kind is Kind.NUMBER:
+            factor = file_mapping.factor_of(sample, header, column)
         style = sample.style_of(header, column)
-        fares = sample.filled(header, column, style, factor)
-        note = _note(column, cells, style, factor)
+        fares = sample.filled(header, column, style, factor or 1.0)
+        note = _note(column, cells, style, factor or 1.0, is_new=target.startswith(NEW))
+        ambiguous = _ambiguous(column, cells, style)
     else:
         fares = sample.filled(header, None)
-    examples = tuple(dict.fromkeys(cell.strip() for cell in cells if cell.strip()))[:EXAMPLES]
-    taken = list(mapping.values()).count(target) > 1
-    return PreviewedColumn(header, target, examples, fares, taken, note, propose(sample, header))
+    return PreviewedColumn(
+        header=header,
+        target=target,
+        examples=tuple(dict.fromkeys(cell.strip() for cell in cells if cell.strip()))[:EXAMPLES],
+        fares=fares,
+        is_taken_twice=list(mapping.values()).count(target) > 1,
+        note=note,
+        new=new,
+        factor=None if factor is None else f"{factor:.15g}",
+        ambiguous=ambiguous,
+    )
 
 
-def _note(column: Column, cells: list[str], style: Style, factor: float) -> str:
-    """How its dates, its numbers or its unit are read, by an example."""
-    said = next((cell.strip() for cell in cells if not is_blank(column, cell)), "")
-    read = read_cell(column, said, style, factor) if said else None
-    if read is None or isinstance(read, Reason):
+def _ambiguous(column: Column, cells: list[str], style: Style) -> str:
+    """The first date of a column that can be read in two ways, where nothing decides; "" when there is none."""
+    if column.kind is not Kind.DATE or style.date_order is not DateOrder.UNDECIDED:
         return ""
-    if isinstance(read, date) and not said[:4].isdigit():
+    read = ((cell.strip(), read_cell(column, cell, style)) for cell in cells)
+    return next((cell for cell, one in read if isinstance(one, Reason) and one.code == "ambiguous_date"), "")
+
+
+def _note(column: Column, cells: list[str], style: Style, factor: float, *, is_new: bool) -> str:
+    """How its dates, its numbers or its unit are read, by an example that can be; of new categories, which they are."""
+    if column.kind is Kind.CATEGORY and is_new:
+        some = ", ".join(list(column.categories)[:CATEGORIES_SHOWN])
+        more = "" if len(column.categories) <= CATEGORIES_SHOWN else ", …"
+        return _("Categories: {some}.").format(some=some + more)
+    said = (cell.strip() for cell in cells if not is_blank(column, cell))
+    readings = ((cell, read_cell(column, cell, style, factor)) for cell in said)
+    cell, read = next(((cell, read) for cell, read in readings if not isinstance(read, Reason)), ("", None))
+    if isinstance(read, date) and not cell[:4].isdigit():
         sure = _("as the whole column tells") if style.date_order is not DateOrder.UNDECIDED else _("the only way")
-        return _("“{cell}” is read as {date}, {sure}.").format(cell=said, date=date_format(read, "j F Y"), sure=sure)
-    if column.kind is Kind.NUMBER and (factor != 1 or style.decimal == ","):
-        return _("“{cell}” is read as {number}.").format(cell=said, number=f"{read:,.10g} {column.unit}".strip())
+        return _("“{cell}” is read as {date}, {sure}.").format(cell=cell, date=date_format(read, "j F Y"), sure=sure)
+    if column.kind is Kind.NUMBER and read is not None and (factor != 1 or style.decimal == ","):
+        return _("“{cell}” is read as {number}.").format(cell=cell, number=f"{read:,.10g} {column.unit}".strip())
     return ""
 
 

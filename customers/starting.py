@@ -8,7 +8,7 @@ import errno
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import PurePath
 from typing import Any, BinaryIO, cast
 
@@ -85,7 +85,7 @@ class NotWaiting(Problem):
 class Choices:
     """How a file is to be imported, as far as it is not by itself.
 
-    mapping      header → attribute for what is not recognised; "" leaves a column out
+    mapping      header → attribute for what is not recognised; "" leaves a column out, `attribute*1000` multiplies
     mode         one of ImportMode            empty_cells  one of EmptyCells
     reading      how the file is written, where that is not recognised: see `sampling.ReadingOptions`
     source       of transactions: the shop or system that the order ids are of
@@ -97,6 +97,16 @@ class Choices:
     is_dry_run: bool = False
     reading: Mapping[str, Any] = field(default_factory=dict)
     source: str = ""
+
+    def with_factors_apart(self) -> "Choices":
+        """The same with targets alone in the mapping: `annual_income*0.001` says how numbers are written."""
+        with file_problems_told():
+            mapping, factors = file_mapping.split_factors(self.mapping)
+        if not factors:
+            return replace(self, mapping=mapping)
+        return replace(
+            self, mapping=mapping, reading={**self.reading, "factors": {**self.reading.get("factors", {}), **factors}}
+        )
 
     def check(self) -> None:
         """Raises a Problem that points at what cannot be chosen."""
@@ -183,17 +193,22 @@ def signature(headers: Iterable[str]) -> str:
     return hashlib.sha256("\0".join(own).encode()).hexdigest()
 
 
-def look(one: Import) -> Sample:
-    """The first rows of the file of an import, and how it is written. Raises a Problem when it is no table."""
+def look(one: Import, *, as_found: bool = False) -> Sample:
+    """The first rows of the file of an import, and how it is written. Raises a Problem when it is no table.
+
+    With `as_found` the file alone tells how it is written, but for the sheet.
+    """
+    said = {name: value for name, value in one.reading.items() if name == "sheet"} if as_found else one.reading
     known = file_mapping.known_headers(targets.columns(one))
     with file_problems_told(), one.file.storage.open(str(one.file.name), "rb") as stored:
-        return sampling.take_sample(cast(BinaryIO, stored), known, options=ReadingOptions.from_json(one.reading))
+        return sampling.take_sample(cast(BinaryIO, stored), known, options=ReadingOptions.from_json(said))
 
 
 def start(one: Import, choices: Choices, *, ring: bool = True) -> Import:
     """Queue an import that was received. Raises a Problem when the mapping cannot be, NotWaiting when it is not to
     start.
     """
+    choices = choices.with_factors_apart()
     choices.check()
     one.reading, one.source = dict(choices.reading), choices.source.strip()
     sample = look(one)

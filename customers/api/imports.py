@@ -94,13 +94,14 @@ UPLOAD = {
             "reading": {
                 "type": "string",
                 "description": "A JSON object that says how the file is written, where that is not recognised: any of "
-                "encoding, delimiter, decimal, date_order, sheet, has_header.",
+                "encoding, delimiter, decimal, date_order, sheet, has_header, header_row, factors (header to number).",
             },
             "dry_run": one_of(["true", "false"]),
             "mapping": {
                 "type": "string",
                 "description": 'A JSON object from header to attribute, such as {"Annual Income (k$)": '
-                '"annual_income"}, for headers that are not recognised; an empty text leaves a column out.',
+                '"annual_income"}, for headers that are not recognised; an empty text leaves a column out, '
+                "and a factor after an asterisk multiplies its numbers: annual_income*0.001.",
             },
         },
         "required": ["file"],

@@ -8,6 +8,7 @@ import math
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from decimal import Decimal
 from enum import StrEnum
 
 from customers.files.schema import Column, Kind
@@ -123,7 +124,17 @@ def spellings(column: Column) -> dict[str, str]:
 def is_blank(column: Column, cell: str) -> bool:
     """Whether the cell says nothing."""
     stripped = cell.strip()
-    return not stripped or (column.kind not in (Kind.TEXT, Kind.EMAIL) and stripped.lower() in BLANKS)
+    return not stripped or (column.kind not in (Kind.TEXT, Kind.EMAIL) and stripped.lower() in blanks(column))
+
+
+def blanks(column: Column) -> frozenset[str]:
+    """How files write "nothing" in this column; a word that names one of its categories means that category."""
+    return BLANKS - spellings(column).keys() if column.categories else BLANKS
+
+
+def scaled(number: str, factor: float) -> float:
+    """A plain number (digits, a point, an exponent) times `factor`, as on paper: 0.57 times 100 is 57."""
+    return float(Decimal(number) * Decimal(repr(factor)))
 
 
 _NUMBER = {".": _for_python(NUMBER_WITH_POINT), ",": _for_python(NUMBER_WITH_COMMA)}
@@ -177,7 +188,8 @@ def _number(column: Column, text: str, style: Style, factor: float) -> float | R
     if not _NUMBER[style.decimal].match(text) or not _HAS_DIGIT.match(text):
         return _wrong(column, "not_a_number")
     group = "," if style.decimal == "." else "."
-    value = float(_GROUPING.sub("", text).replace(group, "").replace(style.decimal, ".")) * factor
+    plain = _GROUPING.sub("", text).replace(group, "").replace(style.decimal, ".")
+    value = float(plain) if factor == 1 else scaled(plain, factor)
     if not math.isfinite(value):
         return _wrong(column, "not_a_number")
     if column.minimum is not None and value < column.minimum:

@@ -128,7 +128,7 @@ def _read(column: pl.Series, one: MappedColumn, *, is_clean: bool) -> tuple[pl.S
         text = _unguarded(text)
     text = _nothing_where(text, text == "")
     if kind not in (Kind.TEXT, Kind.EMAIL):
-        text = _without_blanks(text)
+        text = _without_blanks(text, cells.blanks(one.column))
     codes: list[tuple[pl.Series, str]] = []
     if one.column.is_required:
         codes.append((text.is_null(), "missing"))
@@ -168,11 +168,11 @@ def _nothing_where(values: pl.Series, holds: pl.Series) -> pl.Series:
     return pl.select(pl.when(~holds.fill_null(value=False)).then(values)).to_series() if holds.any() else values
 
 
-def _without_blanks(text: pl.Series) -> pl.Series:
+def _without_blanks(text: pl.Series, blanks: frozenset[str]) -> pl.Series:
     """What files write for nothing is nothing; only short cells with another letter than those of a number need a
     look.
     """
-    return _nothing_where(text, text.str.to_lowercase().is_in(sorted(cells.BLANKS)))
+    return _nothing_where(text, text.str.to_lowercase().is_in(sorted(blanks)))
 
 
 def _unguarded(text: pl.Series) -> pl.Series:
@@ -198,13 +198,23 @@ def _numbers(text: pl.Series, one: MappedColumn, codes: list[tuple[pl.Series, st
         bare = odd.str.replace_all(cells.GROUPING, "").str.replace_all(group, "", literal=True)
         read = _nothing_where(bare.str.replace(decimal, ".", literal=True).cast(pl.Float64, strict=False), ~fits)
         plain = plain.scatter(is_doubtful.arg_true(), _nothing_where(read, ~read.is_finite()))
-    value = plain * one.factor if one.factor != 1 else plain
+        text = text.scatter(is_doubtful.arg_true(), bare.str.replace(decimal, ".", literal=True))
+    value = _scaled(text, plain, one.factor) if one.factor != 1 else plain
     codes.append((text.is_not_null() & value.is_null(), "not_a_number"))
     if column.minimum is not None:
         codes.append((value < column.minimum, "below_minimum"))
     if column.maximum is not None:
         codes.append((value > column.maximum, "above_maximum"))
     return value
+
+
+def _scaled(text: pl.Series, plain: pl.Series, factor: float) -> pl.Series:
+    """Numbers times a factor, exact in decimals; each different one is reckoned once. Null where `plain` is."""
+    said = _nothing_where(text, plain.is_null())
+    different = said.drop_nulls().unique()
+    products = pl.Series([cells.scaled(number, factor) for number in different], dtype=pl.Float64)
+    value = said.replace_strict(different, products, default=None, return_dtype=pl.Float64)
+    return _nothing_where(value, ~value.is_finite())
 
 
 def _dates(text: pl.Series, one: MappedColumn, codes: list[tuple[pl.Series, str]]) -> pl.Series:

@@ -4,9 +4,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from customers.files.cells import USUAL, Reason, Style, read_cell
+from customers.files.options import read_factor
 from customers.files.sampling import Sample
 from customers.files.schema import (
     Column,
+    FactorWithoutNumbers,
     Kind,
     MalformedChoice,
     NoHeader,
@@ -110,6 +112,30 @@ def read_choices(choices: Iterable[str]) -> dict[str, str]:
     return chosen
 
 
+def split_factors(chosen: Mapping[str, str]) -> tuple[dict[str, str], dict[str, float]]:
+    """Choices such as `annual_income*0.001` → header to target, and header to factor. Raises BadFactor."""
+    targets, factors = {}, {}
+    for header, choice in chosen.items():
+        target, sign, factor = choice.partition("*")
+        targets[header] = target.strip()
+        if sign:
+            factors[header] = read_factor(factor, header)
+    return targets, factors
+
+
+def factor_of(sample: Sample, header: str, column: Column) -> float:
+    """What the numbers below a header are multiplied with: as people said, else as the unit in its brackets tells.
+
+    Raises FactorWithoutNumbers.
+    """
+    said = (sample.options.factors or {}).get(header)
+    if said is None:
+        return column.factors.get(split_unit(header)[1], 1.0)
+    if column.kind is not Kind.NUMBER:
+        raise FactorWithoutNumbers(header=header, target=column.label, factor=f"{said:.15g}")
+    return said
+
+
 def complete(sample: Sample, columns: Sequence[Column], chosen: Mapping[str, str]) -> dict[str, str]:
     """The suggestions, overruled by what people chose; a target that they chose is not suggested for another header."""
     suggested = {
@@ -124,7 +150,7 @@ def apply(sample: Sample, columns: Sequence[Column], mapping: Mapping[str, str])
     """The columns of the file that are read, in its order, with how each writes its numbers and dates.
 
     `mapping` is complete: header → key of a column.
-    Raises UnknownHeader, UnknownTarget, TargetTakenTwice, NoHeader, NoIdColumn.
+    Raises UnknownHeader, UnknownTarget, TargetTakenTwice, NoHeader, NoIdColumn, FactorWithoutNumbers.
     """
     by_key = {column.key: column for column in columns}
     positions = {header: position for position, header in enumerate(sample.headers)}
@@ -147,7 +173,7 @@ def apply(sample: Sample, columns: Sequence[Column], mapping: Mapping[str, str])
             position=positions[header],
             header=header,
             column=by_key[key],
-            factor=by_key[key].factors.get(split_unit(header)[1], 1.0),
+            factor=factor_of(sample, header, by_key[key]),
             style=sample.style_of(header, by_key[key]),
         )
         for header, key in mapping.items()

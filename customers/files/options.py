@@ -7,7 +7,9 @@ from typing import Any, Self
 
 from customers.files.cells import DateOrder
 from customers.files.plaintext import DELIMITERS, ENCODINGS
-from customers.files.schema import BadOption
+from customers.files.schema import BadFactor, BadOption
+
+LEAST_FACTOR, GREATEST_FACTOR = 1e-12, 1e12
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +19,8 @@ class ReadingOptions:
     encoding    one of ENCODINGS                 delimiter   one of DELIMITERS
     decimal     "." or ","                       date_order  what the first number of 03/04/2024 is
     sheet       name of the sheet of a workbook  has_header  whether the first row names the columns
+    header_row  number of the row of a sheet that names its columns; what is above it is left out
+    factors     header → what the numbers below it are multiplied with
     """
 
     encoding: str | None = None
@@ -25,6 +29,8 @@ class ReadingOptions:
     date_order: DateOrder | None = None
     sheet: str | None = None
     has_header: bool | None = None
+    header_row: int | None = None
+    factors: Mapping[str, float] | None = None
 
     @property
     def delimiter_name(self) -> str:
@@ -55,7 +61,26 @@ _CHOICES: Mapping[str, Mapping[Any, Any]] = {
 }
 
 
+def read_factor(value: Any, header: str) -> float:
+    """What numbers are multiplied with, as people or programs write it: 1000, "0.001", "0,5". Raises BadFactor."""
+    try:
+        factor = float(value.strip().replace(",", ".") if isinstance(value, str) else value)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise BadFactor(factor=value, header=header) from error
+    if isinstance(value, bool) or not LEAST_FACTOR <= abs(factor) <= GREATEST_FACTOR:
+        raise BadFactor(factor=value, header=header)
+    return factor
+
+
 def _option(field: str, value: Any) -> Any:
+    if field == "factors":
+        if isinstance(value, Mapping):
+            return {str(header): read_factor(factor, str(header)) for header, factor in value.items()}
+        raise BadOption(field=field, value=value, known="an object from header to number")
+    if field == "header_row":
+        if isinstance(value, int) and not isinstance(value, bool) and value >= 1:
+            return value
+        raise BadOption(field=field, value=value, known="the number of a row, from 1 on")
     if field == "sheet":
         if isinstance(value, str):
             return value

@@ -2,9 +2,9 @@
 
 import json
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, BinaryIO, cast
 
 from customers.files import children, objects, plaintext, unpacking
@@ -18,6 +18,7 @@ from customers.files.schema import (
     DuplicateHeader,
     EncryptedWorkbook,
     Kind,
+    NoHeaderRow,
     NoRows,
     NotText,
     OldWorkbook,
@@ -27,6 +28,9 @@ from customers.files.schema import (
 __all__ = ["Dialect", "Filled", "ReadingOptions", "Sample", "take_sample"]
 
 SAMPLE_ROWS = 1000
+SHOWN_REASONS = 3
+# Among so many first rows of a sheet, the one with the names of the columns is looked for.
+TOP_ROWS = 10
 CSV, XLSX, NDJSON, PARQUET = "csv", "xlsx", "ndjson", "parquet"
 _WORKBOOK, _COLUMNAR, _COMPOUND = b"PK\x03\x04", b"PAR1", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _LOOKS_LIKE_DATA = re.compile(r"^(?:[+-]?[0-9][0-9.,'’ /:-]*|[^\s@]+@[^\s@]+\.[^\s@]+)$")
@@ -43,6 +47,7 @@ class Dialect:
     keys         the keys of NDJSON's objects that are columns
     decimal      how numbers that the format knows as such become text
     count        how many rows there are, where the format says so
+    header_row   number of the row of a sheet that names the columns; None where there is none
     """
 
     encoding: str
@@ -57,6 +62,7 @@ class Dialect:
     keys: tuple[str, ...] = ()
     decimal: str = "."
     count: int | None = None
+    header_row: int | None = None
 
     @property
     def facts(self) -> tuple[str, ...]:
@@ -65,6 +71,8 @@ class Dialect:
             case "xlsx":
                 others = f" (of {len(self.sheets)})" if len(self.sheets) > 1 else ""
                 found: tuple[str, ...] = ("XLSX", f"sheet “{self.sheet}”{others}")
+                if self.header_row is not None:
+                    found = (*found, f"names of columns in row {self.header_row}")
             case "ndjson":
                 found = ("NDJSON", ENCODINGS[self.encoding])
             case "parquet":
@@ -79,23 +87,28 @@ class Dialect:
 class Filled:
     """How a column of the sample fares: how many rows say something, and how many of those could be saved.
 
-    Both are percentages, rounded down so that 100 means all; `valid` is None when nothing is filled. `reason` is the
-    first one why a cell could not be saved.
+    Both are percentages, rounded down so that 100 means all; `valid` is None when nothing is filled. `reasons` are
+    different ones why cells could not be saved, the first of them; `wrong` is the number of those cells.
     """
 
     filled: int
     valid: int | None
-    reason: str = ""
+    reasons: tuple[str, ...] = ()
+    wrong: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """The first rows of a file: each row has as many cells as there are headers, as text."""
+    """The first rows of a file: each row has as many cells as there are headers, as text.
+
+    `top` are the first rows of a sheet, any of which may name the columns: number of the row → its cells.
+    """
 
     dialect: Dialect
     headers: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     options: ReadingOptions = AS_FOUND
+    top: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
 
     def cells(self, header: str) -> list[str]:
         """The cells below one header. Raises ValueError when there is no such header."""
@@ -119,7 +132,8 @@ class Sample:
         said = [cell for cell in cells if not is_blank(column, cell)]
         wrong = [read for cell in said if isinstance(read := read_cell(column, cell, style, factor), Reason)]
         valid = _percent(len(said) - len(wrong), len(said)) if said else None
-        return Filled(_percent(len(said), len(cells)), valid, wrong[0].detail if wrong else "")
+        reasons = tuple(dict.fromkeys(one.detail for one in wrong))[:SHOWN_REASONS]
+        return Filled(_percent(len(said), len(cells)), valid, reasons, len(wrong))
 
 
 def _percent(part: int, whole: int) -> int:
@@ -171,19 +185,50 @@ def _of_workbook(file: BinaryIO, known: Collection[str], rows: int, options: Rea
     found = _first_rows(file, {"format": XLSX, "sheet": options.sheet, "rows": rows + 1}, options)
     table, lines = found["rows"], found["lines"]
     width = max(position for row in table for position, cell in enumerate(row, start=1) if cell)
-    has_header = _is_header(table[0], known) if options.has_header is None else options.has_header
+    table = [[*row, *[""] * width][:width] for row in table]
+    top = {line: tuple(row) for line, row in zip(lines, table[:TOP_ROWS], strict=False)}
+    place = _header_place(table, lines, known, options)
+    table = table[place or 0 :]
     dialect = Dialect(
         "utf-8",
         mark=0,
         delimiter=",",
-        rows_from=lines[0] + has_header,
-        has_header=has_header,
+        rows_from=lines[0] if place is None else lines[place] + 1,
+        has_header=place is not None,
+        header_row=None if place is None else lines[place],
         format=XLSX,
         sheet=found["sheet"],
         sheets=tuple(found["sheets"]),
         decimal=options.decimal or ".",
     )
-    return _sample(dialect, [row[:width] for row in table], rows, options)
+    return replace(_sample(dialect, table, rows, options), top=top)
+
+
+def _header_place(
+    table: Sequence[Sequence[str]], lines: Sequence[int], known: Collection[str], options: ReadingOptions
+) -> int | None:
+    """Which of the first rows of a sheet names its columns; None when none does. Raises NoHeaderRow."""
+    if options.has_header is False:
+        return None
+    if options.header_row is not None:
+        if options.header_row not in lines[:-1]:
+            raise NoHeaderRow(row=options.header_row, rows=", ".join(map(str, lines[: min(TOP_ROWS, len(lines) - 1)])))
+        return lines.index(options.header_row)
+    place = _below_titles(table, known)
+    return place if options.has_header or place or _is_header(table[0], known) else None
+
+
+def _below_titles(table: Sequence[Sequence[str]], known: Collection[str]) -> int:
+    """The first row with a different text in each cell, where those above it are titles: at most half filled."""
+    width = len(table[0])
+    for place, row in enumerate(table[: min(TOP_ROWS, len(table) - 1)]):
+        said = [cell.strip() for cell in row]
+        if all(said) and len(set(said)) == width and not any(_LOOKS_LIKE_DATA.match(cell) for cell in said):
+            knows = sum(is_known(cell, known) for cell in said)
+            return place if all(sum(is_known(cell, known) for cell in title) <= knows for title in table[:place]) else 0
+        if 2 * sum(map(bool, said)) > width:
+            break
+    return 0
 
 
 def _of_columns(file: BinaryIO, rows: int, options: ReadingOptions) -> Sample:

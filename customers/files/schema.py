@@ -144,10 +144,31 @@ class NoSheet(FileProblem):
     remedy = "Choose one of these."
 
 
+class NoHeaderRow(FileProblem):
+    about = "options"
+    code = "no_header_row"
+    sentence = "Row {row} of this sheet cannot name the columns of rows below it."
+    remedy = "Choose one of the rows {rows}."
+
+
 class NestedColumns(FileProblem):
     code = "nested_columns"
     sentence = "These columns hold lists or records, not single values: {columns}."
     remedy = "Leave them out, or give each of their values a column of its own."
+
+
+class BadFactor(FileProblem):
+    about = "mapping"
+    code = "bad_factor"
+    sentence = "{factor!r} is nothing that the numbers of {header!r} can be multiplied with."
+    remedy = "Write a number other than 0, such as 1000 or 0.001."
+
+
+class FactorWithoutNumbers(FileProblem):
+    about = "mapping"
+    code = "factor_without_numbers"
+    sentence = "{header!r} is read as {target}, which is no number: it cannot be multiplied with {factor}."
+    remedy = "Leave the factor out, or map the column to a number."
 
 
 class BadOption(FileProblem):

@@ -42,7 +42,8 @@ class ImportCommand(BaseCommand):
             action="append",
             default=[],
             metavar='"HEADER=target"',
-            help="what a column means when its header is not recognised; nothing after = leaves it out; repeatable",
+            help="what a column means when its header is not recognised; target*1000 multiplies its numbers, nothing "
+            "after = leaves it out; repeatable",
         )
         parser.add_argument("--dry-run", action="store_true", help="check and count, save nothing")
         parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")

@@ -286,7 +286,11 @@ def _shown(row: RejectedRow, headers: list[str], one: Import) -> dict[str, Any]:
 
 def _mapping_in_words(one: Import) -> list[tuple[str, str]]:
     labels = _labels(one)
-    return [(header, labels.get(key, key)) for header, key in one.mapping.items()]
+    factors = one.reading.get("factors") or {}
+    return [
+        (header, f"{labels.get(key, key)} × {factors[header]:.15g}" if header in factors else labels.get(key, key))
+        for header, key in one.mapping.items()
+    ]
 
 
 urlpatterns = [

@@ -49,6 +49,14 @@ def test_headers_are_mapped_and_rows_told(run: Any, file: Path) -> None:
     assert values("age") == {"1": None}
 
 
+def test_a_factor_after_the_attribute_multiplies_exactly(run: Any, file: Path) -> None:
+    file.write_text("id,points\n1,0.57\n2,1.1\n3,0.29\n")
+    run("import_customers", file, "--map", "points=spending_score*100")
+    assert values("spending_score") == {"1": 57, "3": 29}
+    run("import_customers", file, "--map", "points=spending_score * 1,0e1")
+    assert values("spending_score") == {"1": 5.7, "2": 11, "3": 2.9}
+
+
 def test_without_json_people_read_counts_and_reasons(file: Path) -> None:
     out = io.StringIO()
     call_command("import_customers", str(file), "--map", "points=spending_score", stdout=out)

@@ -259,6 +259,28 @@ def test_a_row_wider_than_any_of_the_first_thousand_is_given_back() -> None:
     assert sum(piece.rows.height for piece in found) == 1100
 
 
+def test_titles_above_the_names_of_the_columns_are_left_out_unless_somebody_says_otherwise() -> None:
+    rows = {
+        1: [text("Customers of the spring")],
+        3: [text("Made on"), text("2026-01-02")],
+        5: [text("Client"), text("Age"), text("Home"), text("Note")],
+        6: [text("c-1"), number(20), text("Lyon")],
+        7: [text("c-2"), number(30), text("Paris"), text("vip")],
+    }
+    raw = workbook(One=sheet(rows))
+    sample = looked_at(raw)
+    assert (sample.headers, sample.dialect.header_row) == (("Client", "Age", "Home", "Note"), 5)
+    assert sample.rows[0] == ("c-1", "20", "Lyon", "")
+    assert list(sample.top) == [1, 3, 5, 6, 7]
+    assert [piece.rows["line"].to_list() for piece in reading.read_table(io.BytesIO(raw), sample.dialect, 4)] == [
+        [6, 7]
+    ]
+    chosen = looked_at(raw, header_row=3)
+    assert (chosen.headers[:2], len(chosen.rows)) == (("Made on", "2026-01-02"), 3)
+    with pytest.raises(FileProblem, match=r"Row 9 of this sheet cannot name the columns"):
+        looked_at(raw, header_row=9)
+
+
 def test_a_page_can_offer_the_sheets_of_a_workbook_and_people_choose_one() -> None:
     raw = workbook(Empty="", First=sheet({1: HEADER, 2: [number(1)]}), Second=sheet({1: HEADER, 2: [number(2)]}))
     sample = looked_at(raw)

@@ -164,7 +164,7 @@ def columns_with_cells(draw: st.DrawFn) -> tuple[MappedColumn, list[str]]:
     odd = st.text(alphabet="0123456789.,-+/eE' :aé@=\t\0\ufffd", max_size=10)
     said = draw(st.lists(st.sampled_from([*SAID[column.kind], *BLANK]) | odd, min_size=1, max_size=20))
     style = Style(draw(st.sampled_from(".,")), draw(st.sampled_from(list(DateOrder))))
-    factor = draw(st.sampled_from([1.0, 0.001])) if column.factors else 1.0
+    factor = draw(st.sampled_from([1.0, 0.001, 100.0, 1.1])) if column.kind is Kind.NUMBER else 1.0
     return MappedColumn(0, column.label, column, factor, style), said
 
 

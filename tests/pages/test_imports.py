@@ -9,10 +9,11 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.utils import timezone
 
-from customers import importing, searching, undoing
-from customers.models import Attribute, Customer, Import, ImportStatus, RejectedRow, Undo
+from customers import undoing
+from customers.models import Customer, Import, ImportStatus, RejectedRow, Undo
 from segmentation_site.jobs import leases
 from segmentation_site.jobs.models import JobStatus
+from tests.pages.given import carried_out, upload, uploaded
 
 SignIn = Callable[[User], Client]
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -21,18 +22,6 @@ pytestmark = pytest.mark.django_db(transaction=True)
 @pytest.fixture
 def browser(signed_in: SignIn, analyst: User) -> Client:
     return signed_in(analyst)
-
-
-def upload(browser: Client, content: bytes, name: str = "customers.csv") -> tuple[int, str, str]:
-    """Status, text and last address after the file was sent."""
-    response = browser.post("/imports/new", {"file": SimpleUploadedFile(name, content)}, follow=True)
-    return response.status_code, response.content.decode(), response.request["PATH_INFO"]
-
-
-def uploaded(browser: Client, content: bytes) -> Import:
-    status, _, address = upload(browser, content)
-    assert status == 200
-    return Import.objects.get(public_id=address.split("/")[2])
 
 
 def test_the_malls_own_headers_are_recognised(browser: Client, mall_file: Path) -> None:
@@ -60,37 +49,6 @@ def test_start_queues_the_import_with_what_was_chosen(browser: Client) -> None:
     assert (one.status, one.mode) == (JobStatus.QUEUED, "create")
     assert one.mapping == {"id": "external_id", "points": "spending_score"}
     assert Customer.objects.count() == 0
-
-
-def test_without_a_customer_id_start_is_blocked_and_says_so(browser: Client) -> None:
-    one = uploaded(browser, b"name of pet,age\nRex,20\nTom,30\n")
-    page = browser.get(f"/imports/{one.public_id}/map").content.decode()
-    assert "Choose the column that holds the customer id" in page
-    assert "disabled" in page
-    answer = browser.post(f"/imports/{one.public_id}/map", {"column_0": "", "column_1": "age", "start": "yes"})
-    assert answer.status_code == 422
-    one.refresh_from_db()
-    assert one.status == ImportStatus.UPLOADED
-
-
-def test_a_changed_choice_shows_how_the_cells_fare_and_saves_nothing(browser: Client) -> None:
-    one = uploaded(browser, b"id,points\n1,30\n2,many\n3,\n4,10\n")
-    choices = {"column_0": "external_id", "column_1": "spending_score"}
-    fragment = browser.post(f"/imports/{one.public_id}/map", choices, headers={"HX-Request": "true"}).content.decode()
-    assert "<html" not in fragment
-    assert "75 %" in fragment
-    assert "66 %" in fragment
-    assert "“many” is not a number." in fragment
-    one.refresh_from_db()
-    assert one.mapping == {"id": "external_id"}
-
-
-def test_two_columns_cannot_mean_the_same(browser: Client) -> None:
-    one = uploaded(browser, b"id,a,b\n1,30,20\n")
-    choices = {"column_0": "external_id", "column_1": "age", "column_2": "age", "start": "yes"}
-    answer = browser.post(f"/imports/{one.public_id}/map", choices)
-    assert answer.status_code == 422
-    assert "Chosen for two columns" in answer.content.decode()
 
 
 @pytest.mark.parametrize(
@@ -229,49 +187,6 @@ def test_the_template_can_be_imported(browser: Client) -> None:
     assert len(one.mapping) == len(template.splitlines()[0].split(b","))
 
 
-def carried_out(one: Import) -> Import:
-    """The import after a worker was there."""
-    leases.carry_out(Import, one.pk, importing.execute)
-    one.refresh_from_db()
-    return one
-
-
-def test_how_a_file_is_written_can_be_said_otherwise(browser: Client) -> None:
-    one = uploaded(browser, b"id;age;joined on\n1;3,5;03/04/2024\n2;4,25;05/06/2024\n")
-    choices = {"column_0": "external_id", "column_1": "age", "column_2": "joined_on"}
-    page = browser.post(
-        f"/imports/{one.public_id}/map", {**choices, "date_order": "day_first"}, headers={"HX-Request": "true"}
-    ).content.decode()
-    assert "“03/04/2024” is read as 3 April 2024" in page
-    assert "“3,5” is read as 3.5 years." in page
-    browser.post(f"/imports/{one.public_id}/map", {**choices, "date_order": "month_first", "start": "yes"})
-    one.refresh_from_db()
-    assert one.reading == {"date_order": "month_first"}
-    carried_out(one)
-    assert str(Customer.objects.get(external_id="1").joined_on) == "2024-03-04"
-
-
-def test_an_admin_makes_an_attribute_of_a_column(signed_in: SignIn, admin: User) -> None:
-    browser = signed_in(admin)
-    one = uploaded(browser, b"id,Plan,Loyalty points\n1,pro,5\n2,basic,7\n")
-    page = browser.get(f"/imports/{one.public_id}/map").content.decode()
-    assert "New attribute “Plan” (Category)" in page
-    assert "New attribute “Loyalty points” (Number)" in page
-    choices = {"column_0": "external_id", "column_1": "new:plan", "column_2": "new:loyalty_points"}
-    browser.post(f"/imports/{one.public_id}/map", {**choices, "start": "yes"})
-    carried_out(one)
-    known = searching.known("1")
-    assert known
-    assert (known[1]["plan"], known[1]["loyalty_points"]) == ("pro", 5)
-
-
-def test_nobody_but_an_admin_is_offered_a_new_attribute(browser: Client) -> None:
-    one = uploaded(browser, b"id,Plan\n1,pro\n2,basic\n")
-    assert "New attribute" not in browser.get(f"/imports/{one.public_id}/map").content.decode()
-    browser.post(f"/imports/{one.public_id}/map", {"column_0": "external_id", "column_1": "new:plan", "start": "yes"})
-    assert not Attribute.objects.exists()
-
-
 def test_checking_saves_nothing_and_offers_to_import_it_now(browser: Client) -> None:
     one = uploaded(browser, b"id,age\n1,20\n2,x\n")
     browser.post(f"/imports/{one.public_id}/map", {"column_0": "external_id", "column_1": "age", "check": "yes"})
@@ -282,17 +197,6 @@ def test_checking_saves_nothing_and_offers_to_import_it_now(browser: Client) -> 
     answer = browser.post(f"/imports/{one.public_id}/again")
     again = carried_out(Import.objects.get(public_id=answer["Location"].split("/")[2]))
     assert (again.is_dry_run, again.created, again.rejected) == (False, 1, 1)
-
-
-def test_a_file_with_the_columns_of_an_earlier_one_is_mapped_as_that_was(browser: Client) -> None:
-    one = uploaded(browser, b"id,points,age\n1,30,20\n")
-    choices = {"column_0": "external_id", "column_1": "spending_score", "column_2": "", "empty_cells": "clear"}
-    browser.post(f"/imports/{one.public_id}/map", {**choices, "start": "yes"})
-    another = uploaded(browser, b"id,points,age\n2,31,21\n")
-    assert another.mapping == {"id": "external_id", "points": "spending_score"}
-    assert another.empty_cells == "clear"
-    page = browser.get(f"/imports/{another.public_id}/map").content.decode()
-    assert "A file with the same columns was imported" in page
 
 
 def test_rejected_rows_that_were_mended_can_be_imported_as_they_are(browser: Client) -> None:
