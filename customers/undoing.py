@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
@@ -64,8 +65,17 @@ def obstacle(one: Import) -> str:
     if one.is_dry_run:
         return "it only checked, and changed nothing."
     if one.undoable_until is None or one.undoable_until < timezone.now():
-        return "what it replaced is no longer kept."
+        return (
+            f"what it replaced is kept for {settings.IMPORTS_KEPT_DAYS} days only, and is gone. Import a file with the"
+            " earlier values instead."
+        )
     return ""
+
+
+def running_undo(one: Import) -> Undo | None:
+    """What is taking this import back just now, if anything is."""
+    last = one.undos.order_by("-pk").first()
+    return last if last is not None and last.is_active else None
 
 
 def start_undo(one: Import, *, by: User | None, ring: bool = True) -> Undo:

@@ -6,10 +6,13 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib import messages
+from django.contrib.humanize.templatetags.humanize import intcomma
 from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import path
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _lazy
+from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from customers import attributes, purchases, reporting, starting, targets, undoing
@@ -32,6 +35,8 @@ TRANSACTION_ROWS = (
     {"external_id": "1001", "at": "2024-03-31", "amount": "49.90", "order_id": "A-1", "currency": "EUR"},
     {"external_id": "1001", "at": "2024-04-02", "amount": "-49.90", "order_id": "A-2", "currency": "EUR"},
 )
+# As pages call what a file holds.
+KINDS = {Import.Kind.CUSTOMERS.value: _lazy("Customers"), Import.Kind.TRANSACTIONS.value: _lazy("Purchases")}
 TEMPLATES: dict[str, tuple[Callable[[], Sequence[Column]], Sequence[dict[str, str]]]] = {
     "customers": (attributes.columns, TEMPLATE_ROWS),
     "transactions": (lambda: purchases.COLUMNS, TRANSACTION_ROWS),
@@ -59,12 +64,14 @@ class Cell:
 @require_safe
 def imports(request: HttpRequest) -> HttpResponse:
     """Every import, searched by file name and filtered by state."""
-    search, status = asked(request, "search"), asked(request, "status")
+    search, status, kind = (asked(request, name) for name in ("search", "status", "kind"))
     found = reporting.history()
     if search:
         found = found.filter(file_name__icontains=search)
     if status in ImportStatus.values:
         found = found.filter(status=status)
+    if kind in Import.Kind.values:
+        found = found.filter(kind=kind)
     return render(
         request,
         "imports/imports.html",
@@ -73,7 +80,9 @@ def imports(request: HttpRequest) -> HttpResponse:
             "search": search,
             "status": status,
             "statuses": ImportStatus.choices,
-            "is_filtered": bool(search or status),
+            "kind": kind,
+            "kinds": KINDS.items(),
+            "is_filtered": bool(search or status or kind),
         },
     )
 
@@ -131,6 +140,7 @@ def import_report(request: HttpRequest, public_id: str) -> HttpResponse:
         return redirect("import_map", one.public_id)
     context: dict[str, Any] = {
         "import": one,
+        "kind": KINDS[one.kind],
         "mapping": _mapping_in_words(one),
         "before": starting.imported_before(one) if one.is_active else None,
     }
@@ -140,6 +150,8 @@ def import_report(request: HttpRequest, public_id: str) -> HttpResponse:
         context["watch"] = watch(one)
     elif undo is not None and undo.is_active:
         context["watch_undo"] = watch(undo)
+    elif undo is not None and one.status == ImportStatus.UNDONE:
+        context["undone"] = _undone_in_words(undo)
     if not one.is_active and one.rejected:
         context |= _rejected(one)
     if one.elapsed is not None:
@@ -210,6 +222,9 @@ def import_undo(request: HttpRequest, public_id: str) -> HttpResponse:
         except Problem as problem:
             messages.error(request, problem.detail)
         return redirect("import", one.public_id)
+    if undoing.running_undo(one):
+        messages.info(request, _("This import is being taken back already."))
+        return redirect("import", one.public_id)
     why = undoing.obstacle(one)
     context = {"import": one, "obstacle": why, "forecast": None if why else undoing.forecast(one)}
     return render(request, "imports/undo.html", context)
@@ -238,6 +253,23 @@ def import_undo_cancel(request: HttpRequest, public_id: str) -> HttpResponse:
     if undo is None or not request_cancel(undo):
         messages.info(request, _("Nothing is being taken back any more."))
     return redirect("import", one.public_id)
+
+
+def _undone_in_words(undo: Undo) -> str:
+    """What taking an import back did, without what there was none of."""
+    removed, restored, kept, purchases_gone = (
+        undo.removed or 0,
+        undo.restored or 0,
+        undo.kept or 0,
+        undo.transactions_removed or 0,
+    )
+    said = [
+        (removed, ngettext("%s customer is gone again.", "%s customers are gone again.", removed)),
+        (restored, ngettext("%s customer got earlier values back.", "%s customers got earlier values back.", restored)),
+        (kept, ngettext("%s customer keeps later changes.", "%s customers keep later changes.", kept)),
+        (purchases_gone, ngettext("%s purchase is gone again.", "%s purchases are gone again.", purchases_gone)),
+    ]
+    return " ".join(text % intcomma(count) for count, text in said if count) or _("There was nothing to change.")
 
 
 def _last_undo(one: Import) -> Undo | None:

@@ -3,6 +3,7 @@
 import csv
 import io
 from collections.abc import Callable
+from datetime import timedelta
 from urllib.parse import quote
 
 import pytest
@@ -84,7 +85,14 @@ def addresses(transactional_db: None, admin: User) -> list[str]:
     for segment, name in zip(Segment.objects.all(), (SCRIPT, LONG[:100], RIGHT_TO_LEFT, "=cmd()"), strict=True):
         defining.edit_segment(segment, name=name, action=SCRIPT, description=SCRIPT)
     one = Import.objects.create(
-        file_name=f"{SCRIPT}.csv", status="done", rows=1, created=0, updated=0, unchanged=0, rejected=1
+        file_name=f"{SCRIPT}.csv",
+        status="done",
+        rows=1,
+        created=0,
+        updated=0,
+        unchanged=0,
+        rejected=1,
+        undoable_until=timezone.now() + timedelta(days=1),
     )
     RejectedRow.objects.create(
         source_import=one,
@@ -109,6 +117,7 @@ def addresses(transactional_db: None, admin: User) -> list[str]:
         "/imports/",
         "/imports/new",
         f"/imports/{one.public_id}",
+        f"/imports/{one.public_id}/undo",
         "/segmentations/",
         "/segmentations/new",
         f"/segmentations/{segmentation.slug}",

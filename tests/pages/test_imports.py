@@ -1,6 +1,7 @@
 """Importing through pages: upload, map, start, follow, read the report."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -226,9 +227,49 @@ def test_an_undo_says_what_it_will_do_and_does_it(browser: Client) -> None:
     leases.carry_out(Undo, undo.pk, undoing.execute)
     page = browser.get(f"/imports/{one.public_id}").content.decode()
     assert "This import was taken back." in page
-    assert "2 customers are gone again" in page
+    assert "2 customers are gone again." in page
+    assert "purchase" not in page[page.index("This import was taken back.") :][:300]
     assert not Customer.objects.exists()
     assert "it was taken back already" in browser.get(f"/imports/{one.public_id}/undo").content.decode()
+
+
+def test_while_an_import_is_being_taken_back_no_second_form_is_offered_and_its_end_is_told(browser: Client) -> None:
+    one = uploaded(browser, b"id,age\n1,20\n")
+    browser.post(f"/imports/{one.public_id}/map", {"column_0": "external_id", "column_1": "age", "start": "yes"})
+    carried_out(one)
+    browser.post(f"/imports/{one.public_id}/undo")
+    answer = browser.get(f"/imports/{one.public_id}/undo", follow=True)
+    page = answer.content.decode()
+    assert "This import is being taken back already." in page
+    assert f'href="/imports/{one.public_id}/undo"' not in page
+
+    browser.post(f"/imports/{one.public_id}/undo/cancel")
+    page = browser.get(f"/imports/{one.public_id}").content.decode()
+    assert "Taking it back was cancelled." in page
+    assert f'href="/imports/{one.public_id}/undo"' in page
+    assert Customer.objects.count() == 1
+
+    Undo.objects.update(status="failed", error_detail="There was no room left on the disk.")
+    page = browser.get(f"/imports/{one.public_id}").content.decode()
+    assert "the import is still there" in page
+    assert "There was no room left on the disk." in page
+
+
+def test_an_import_says_why_it_cannot_be_taken_back_any_more(browser: Client) -> None:
+    one = finished(undoable_until=timezone.now() - timedelta(days=1))
+    page = browser.get(f"/imports/{one.public_id}").content.decode()
+    assert "This import cannot be undone any more: what it replaced is kept for 90 days only" in page
+    assert f"/imports/{one.public_id}/undo" not in page
+
+
+def test_the_history_tells_purchases_from_customers_and_checks_from_imports(browser: Client) -> None:
+    finished(file_name="people.csv", is_dry_run=True)
+    finished(file_name="orders.csv", kind="transactions")
+    page = browser.get("/imports/").content.decode()
+    assert page.count("Dry run") == 1
+    assert page.count(">Purchases<") == 2
+    found = browser.get("/imports/?kind=transactions").context["page"].rows
+    assert [one.file_name for one in found] == ["orders.csv"]
 
 
 def test_purchases_come_in_through_the_same_pages(browser: Client) -> None:
