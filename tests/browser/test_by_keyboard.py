@@ -75,3 +75,55 @@ def test_a_file_is_imported_and_divided_without_a_mouse(
     assert published
     assert published.k == 4
     assert len(published.definition["features"]) == 3
+
+
+def test_a_file_is_put_right_checked_imported_and_taken_back_without_a_mouse(
+    site: str, page: Page, sign_in: SignIn, admin: User, tmp_path: Path
+) -> None:
+    file = tmp_path / "people.csv"
+    file.write_text("Client;Points;Joined on\n1;30;03/04/2024\n2;500;05/06/2024\n")
+    sign_in(admin)
+    page.goto(f"{site}/imports/new")
+    page.locator("input[type=file]").set_input_files(file)
+    tab_to(page, page.get_by_role("button", name="Upload and look at it"))
+    page.keyboard.press("Enter")
+
+    # A choice keeps the focus when its effect is shown; the dates lead to the choice that settles them.
+    client = page.get_by_role("combobox", name="Client")
+    tab_to(page, client)
+    page.keyboard.press("ArrowDown")
+    expect(client).to_have_value("external_id")
+    expect(page.get_by_role("button", name="Start the import")).to_be_enabled()
+    expect(client).to_be_focused()
+    tab_to(page, page.get_by_role("combobox", name="Points"))
+    page.keyboard.type("Spend")
+    expect(page.get_by_text("“500” is above 100.")).to_be_visible()
+    tab_to(page, page.get_by_role("link", name="Say which", exact=True))
+    page.keyboard.press("Enter")
+    order = page.locator("#date-order")
+    expect(order).to_be_focused()
+    page.keyboard.press("ArrowDown")
+    expect(page.get_by_text("“03/04/2024” is read as 3 April 2024")).to_be_visible()
+    expect(order).to_be_focused()
+    tab_to(page, page.get_by_role("radio", name="Add and update"))
+    page.keyboard.press("ArrowDown")
+    chosen = page.locator("input[name=mode]:checked")
+    expect(chosen).to_have_value("create")
+    expect(chosen).to_be_focused()
+
+    # First it is only checked, then imported, then taken back.
+    tab_to(page, page.get_by_role("button", name="Check only"))
+    page.keyboard.press("Enter")
+    now = page.get_by_role("button", name="Import it now")
+    expect(now).to_be_visible(timeout=MINUTE)
+    tab_to(page, now)
+    page.keyboard.press("Enter")
+    undo = page.get_by_role("link", name="Undo")
+    expect(undo).to_be_visible(timeout=MINUTE)
+    assert [str(one.joined_on) for one in Customer.objects.all()] == ["2024-04-03"]
+    tab_to(page, undo)
+    page.keyboard.press("Enter")
+    tab_to(page, page.get_by_role("button", name="Undo the import"))
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("This import was taken back.")).to_be_visible(timeout=MINUTE)
+    assert not Customer.objects.exists()
