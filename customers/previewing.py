@@ -147,7 +147,7 @@ def _found(one: Import, said: Sample, mapped: Mapping[str, Column]) -> Found:
         decimal=_(" or ").join(decimal[sign] for sign in sorted(signs, reverse=True)),
         date_order=_(" or ").join(order[one] for one in order if one in orders),
         header_row="" if dialect.header_row is None else str(dialect.header_row),
-        has_header=_("names the columns") if dialect.has_header else _("is a row like the others"),
+        has_header=_("names") if dialect.has_header else _("a row"),
     )
 
 
