@@ -10,6 +10,8 @@ from customers.signals import customers_changed, customers_going, import_finishe
 from segmentation_site.access import audit
 from segmentation_site.access.audit import Action
 from segmentation_site.jobs import bell
+from segmentation_site.webhooks import outbox
+from segmentation_site.webhooks.events import Event
 from segments import recording
 from segments.models import SCORE, Segmentation
 from segments.signals import drift_detected
@@ -40,3 +42,6 @@ def look_at_who_came(import_: Any, **kwargs: Any) -> None:
 def record_drift(segmentation: Segmentation, **kwargs: Any) -> None:
     """Somebody should look at it."""
     audit.record(Action.DRIFT_DETECTED, segmentation.slug)
+    run = segmentation.published_run
+    if run is not None:
+        outbox.emit(Event.DRIFT_DETECTED, segmentation=segmentation.slug, run_id=run.public_id)

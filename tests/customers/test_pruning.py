@@ -60,6 +60,6 @@ def test_what_an_old_import_replaced_goes_and_with_it_the_way_back() -> None:
     Edit.objects.filter(source_import=old).update(at=timezone.now() - timedelta(days=91))
     pruning.prune()
     old.refresh_from_db()
-    assert "no longer kept" in undoing.obstacle(old)
+    assert "is kept for 90 days only, and is gone" in undoing.obstacle(old)
     assert not undoing.obstacle(new)
     assert list(Edit.objects.values_list("source_import_id", flat=True)) == [new.pk]

@@ -39,8 +39,8 @@ class Puller:
             assert entry["sequence"] > self.since
             self.since = entry["sequence"]
             was = self.places.pop(entry["external_id"], None)
-            # Of somebody who is gone only that is told, also to a tool that begins after it.
-            assert was == entry["from_segment_id"] or (was is None and entry["to_segment_id"] is None)
+            # Of somebody who is gone only that is told, and not where they were moved to before.
+            assert was == entry["from_segment_id"] or entry["to_segment_id"] is None
             if entry["to_segment_id"]:
                 self.places[entry["external_id"]] = entry["to_segment_id"]
         return entries
