@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from segments.kmeans.fitting import Check, SideBySide, one_thread
+from segments.kmeans.fitting import Check, SideBySide, limited
 from segments.kmeans.measuring import VALID_STABILITY, silhouettes
 from segments.kmeans.model import nearest_two
 from segments.kmeans.sampling import hashed_sample
@@ -141,6 +141,6 @@ def _within_reach(values: Sequence[float]) -> float:
 
 
 def _silhouette_of_fit(z: FloatMatrix, k: int, random: np.random.Generator) -> float:
-    with one_thread():
+    with limited():
         labels = nearest_two(z, SideBySide(z).best(k, random, starts=STARTS_PER_NULL, passes=PASSES_PER_START)).nearest
     return float(silhouettes(z, labels).mean()) if len(np.unique(labels)) > 1 else -1.0

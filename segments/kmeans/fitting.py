@@ -70,13 +70,13 @@ def _libraries() -> ThreadpoolController:
     return ThreadpoolController()
 
 
-def one_thread() -> AbstractContextManager[object]:
-    """Within it, BLAS and OpenMP use one thread."""
-    limit: AbstractContextManager[object] = _libraries().limit(limits=THREADS)
+def limited(threads: int = THREADS) -> AbstractContextManager[object]:
+    """Within it, BLAS and OpenMP use one thread, or as many as are said."""
+    limit: AbstractContextManager[object] = _libraries().limit(limits=threads)
     return limit
 
 
-def fit(prepared: Prepared, k: int, *, seed: int, check: Check = _no_check) -> Fit:
+def fit(prepared: Prepared, k: int, *, seed: int, check: Check = _no_check, threads: int = THREADS) -> Fit:
     """The best partition of everybody into k groups that the restarts found.
 
     The same seed and the same customers give the same partition, whatever the order of rows. `check` is called
@@ -85,7 +85,7 @@ def fit(prepared: Prepared, k: int, *, seed: int, check: Check = _no_check) -> F
     _refuse_too_few(prepared.z, k)
     # Sums depend on the order of their terms in the last bits.
     z = prepared.z if _is_ascending(prepared.ids) else prepared.z[np.argsort(prepared.ids)]
-    with one_thread():
+    with limited(threads):
         if len(z) <= SMALL:
             restarts = RESTARTS_TINY if len(z) <= TINY else RESTARTS_SMALL
             best = _best_of_restarts(z, k, seed=seed, restarts=restarts, check=check)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from segments.kmeans.fitting import Check, SideBySide, one_thread
+from segments.kmeans.fitting import Check, SideBySide, limited
 from segments.kmeans.model import nearest_two
 from segments.kmeans.sampling import hashed_sample
 from segments.kmeans.shapes import Fit, FloatMatrix, FloatVector, IntVector, Measured, Prepared
@@ -75,7 +75,7 @@ def silhouettes(z: FloatMatrix, labels: IntVector) -> FloatVector:
     _, labels, sizes = np.unique(labels, return_inverse=True, return_counts=True)
     order = np.argsort(labels, kind="stable")
     labels = labels[order]
-    with one_thread():
+    with limited():
         means = _distances_to_groups(z[order], sizes)
     each, others = np.arange(len(z)), np.maximum(sizes[labels] - 1, 1)
     within = means[each, labels] / others
@@ -142,7 +142,7 @@ def stability(prepared: Prepared, fit: Fit, *, salt: int, check: Check) -> Float
     z, labels = prepared.z[rows], fit.labels[rows]
     random = np.random.default_rng([salt, fit.k])
     similarities: list[FloatVector] = []
-    with one_thread():
+    with limited():
         while len(similarities) < BOOTSTRAPS and not _is_surely_valid(similarities):
             check()
             # How often each row was drawn.
