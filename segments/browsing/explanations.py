@@ -17,7 +17,7 @@ from segments.kmeans.model import Model, apply_specs
 from segments.models import Assignment, Run, Segment, Segmentation
 
 NOT_IN_RUN = gettext_lazy(
-    "This customer is not in the published run: it came in later, or what the run looks at was not known."
+    "This customer is in no segment: it does not fulfil the conditions, or came in a moment ago and is looked at next."
 )
 
 

@@ -81,7 +81,8 @@ def addresses(transactional_db: None, admin: User) -> list[str]:
         )
     definition = defining.read_definition({"features": ["annual_income", "spending_score"], "k": 4})
     segmentation = defining.create_segmentation(name=SCRIPT, definition=definition, description=LONG * 5)
-    run = given_segments.publish(given_segments.run(segmentation))
+    given_segments.publish(given_segments.run(segmentation))
+    run = given_segments.run(segmentation)
     for segment, name in zip(Segment.objects.all(), (SCRIPT, LONG[:100], RIGHT_TO_LEFT, "=cmd()"), strict=True):
         defining.edit_segment(segment, name=name, action=SCRIPT, description=SCRIPT)
     one = Import.objects.create(
@@ -133,6 +134,12 @@ def addresses(transactional_db: None, admin: User) -> list[str]:
         f"/webhooks/{webhook.public_id}/edit",
         "/status",
         "/accounts/password/",
+        "/accounts/second-factor",
+        "/people/",
+        "/people/new",
+        "/audit/",
+        f"/customers/{customer.pk}/erase",
+        f"/runs/{run.public_id}/compare",
     ]
 
 
