@@ -155,7 +155,6 @@ def test_no_name_harms_a_page_and_everybody_can_use_it(
         answer = page.goto(f"{site}{address}")
         assert answer, address
         assert answer.status == 200, address
-        page.wait_for_load_state("networkidle")
         if found := serious_findings(page):
             serious[address] = found
     assert not serious
@@ -170,7 +169,6 @@ def test_no_page_is_wider_than_a_phone(
     too_wide = {}
     for address in addresses:
         page.goto(f"{site}{address}")
-        page.wait_for_load_state("networkidle")
         if page.evaluate("document.documentElement.scrollWidth") > PHONE[0]:
             too_wide[address] = page.evaluate(STICKING_OUT)
     assert not too_wide
@@ -235,7 +233,6 @@ def test_nothing_is_cut_off_on_a_wide_screen_nor_torn_on_a_phone(
     cut_off = {}
     for address in addresses:
         page.goto(f"{site}{address}")
-        page.wait_for_load_state("networkidle")
         if found := page.evaluate(CUT_OFF):
             cut_off[address] = found
     assert not cut_off
@@ -244,7 +241,6 @@ def test_nothing_is_cut_off_on_a_wide_screen_nor_torn_on_a_phone(
     torn = {}
     for address in addresses:
         page.goto(f"{site}{address}")
-        page.wait_for_load_state("networkidle")
         if found := page.evaluate(TORN, PHONE[1] / 3):
             torn[address] = found
     assert not torn
