@@ -9,6 +9,7 @@ from playwright.sync_api import Locator, Page, expect
 from customers.models import Customer
 from segments.models import Segmentation
 
+IS_AT_REST = "() => !document.querySelector('.htmx-request, .htmx-swapping, .htmx-settling')"
 SignIn = Callable[[User], None]
 FOCUSED = "document.activeElement === document.body ? '' : document.activeElement.textContent.trim().split('\\n').pop()"
 IS_SEEN = """() => [document.activeElement, ...document.querySelectorAll(":focus-within")]
@@ -21,6 +22,8 @@ MINUTE = 60_000
 def tab_to(page: Page, goal: Locator) -> None:
     """Press Tab until the focus is on `goal`, and see it on the way."""
     for _ in range(EVERYTHING):
+        # A part of the page that is being replaced would take the focus with it.
+        page.wait_for_function(IS_AT_REST)
         if goal.evaluate("one => one === document.activeElement"):
             return
         page.keyboard.press("Tab")

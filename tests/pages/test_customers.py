@@ -189,7 +189,7 @@ def test_a_customer_between_two_segments_is_marked_and_its_reasons_add_up(browse
 def test_somebody_who_came_after_the_run_is_told_so(browser: Client, published: Run) -> None:
     late = Customer.objects.create(external_id="late", age=30)
     page = browser.get(f"/customers/{late.pk}").content.decode()
-    assert "This customer is not in the published run" in page
+    assert "This customer is in no segment" in page
 
 
 @pytest.mark.django_db
