@@ -46,7 +46,8 @@ def start_run(segmentation: Segmentation, *, by: User | None, publish: bool = Fa
     except IntegrityError as error:
         active = Run.objects.filter(segmentation=segmentation, status__in=ACTIVE).first()
         if active is None:
-            raise
+            # The other one has ended in the moment between.
+            return start_run(segmentation, by=by, publish=publish, ring=ring)
         raise AlreadyRunning(run=active.public_id) from error
     return run
 
