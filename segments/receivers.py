@@ -12,7 +12,7 @@ from segmentation_site.access.audit import Action
 from segmentation_site.jobs import bell
 from segmentation_site.webhooks import outbox
 from segmentation_site.webhooks.events import Event
-from segments import recording
+from segments import recording, refitting
 from segments.models import SCORE, Segmentation
 from segments.signals import drift_detected
 
@@ -45,3 +45,4 @@ def record_drift(segmentation: Segmentation, **kwargs: Any) -> None:
     run = segmentation.published_run
     if run is not None:
         outbox.emit(Event.DRIFT_DETECTED, segmentation=segmentation.slug, run_id=run.public_id)
+    refitting.start_for_drift(segmentation)

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from segments import reading
+from segments import reading, warming
 from segments.kmeans import fitting, preparing
 from segments.kmeans.model import Model
 from segments.kmeans.shapes import Definition, Fit, Prepared
@@ -46,8 +46,10 @@ def reproduce(run: Run, *, threads: int = fitting.THREADS) -> Reproduction:
         return Reproduction([difference])
     prepared = preparing.prepare(columns.ids, columns.values, definition)
     found = Reproduction()
+    start = warming.before(Run.objects.filter(public_id=model.fit.get("from") or "").first())
     for k, inertia in run.candidates.order_by("k").values_list("k", "inertia"):
         fit = fitting.fit(prepared, k, seed=run.seed, threads=threads)
+        fit, _warning = warming.gone_on(start, prepared, fit, threads=threads)
         if not np.isclose(fit.inertia, inertia, rtol=TOLERANCE):
             found.differences.append(f"With {k} segments the inertia was {inertia!r} and is {fit.inertia!r}.")
         if k == run.k:

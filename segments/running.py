@@ -7,20 +7,22 @@ from importlib.metadata import version
 
 import numpy as np
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from customers.attributes import feature_labels
 from customers.columns import Columns, count_customers, last_change
 from segmentation_site.jobs import memory
 from segmentation_site.jobs.leases import Lease
 from segmentation_site.jobs.problems import Problem
-from segments import publishing, reading, storing
+from segments import judging, publishing, reading, storing, warming
 from segments.browsing.moves import count_moves
 from segments.charts import PALETTE
 from segments.kmeans import choosing, drifting, fitting, matching, measuring, preparing, profiling
 from segments.kmeans.model import Model, ModelMismatch, ModelSegment
 from segments.kmeans.naming import suggest_names
 from segments.kmeans.shapes import Choice, Definition, Fit, FloatVector, Measured, Prepared, Profile
-from segments.models import Candidate, Run, Segment
+from segments.models import Candidate, Origin, Run, Segment
+from segments.timetable import Timetable
 
 FAR_PERCENTILE = 99
 # Of every value there are, at the widest point: as read, as prepared, and what fitting and profiling copy.
@@ -46,7 +48,8 @@ def execute(run: Run, lease: Lease[Run]) -> None:
     read_until = last_change()
     columns = reading.read_features(definition)
     prepared = _prepare(columns, definition, lease)
-    tried = _try_each_k(run, prepared, definition, lease)
+    start = warming.before(run.segmentation.published_run) if run.origin != Origin.ASKED else None
+    tried = _try_each_k(run, prepared, definition, lease, start)
     choice, measured = _choose(run, prepared, tried, lease)
     fit = tried[choice.k].fit
     everybody, profiles = _profile(run, prepared, tried[choice.k], lease)
@@ -67,9 +70,9 @@ def execute(run: Run, lease: Lease[Run]) -> None:
             silhouette=measured.silhouette,
             verdict=choice.verdict.value,
             reason=choice.reason,
-            warnings=list(prepared.warnings),
+            warnings=[*prepared.warnings, *([_sentence(tried[choice.k].warning)] if tried[choice.k].warning else [])],
             measures={"null_silhouette": choice.null_silhouette},
-            model=_model(run, prepared, fit, segments, columns.sha256).to_json(),
+            model=_model(run, prepared, fit, segments, columns.sha256, start).to_json(),
             matching=(matched.to_json() if matched else {}) | moves,
             baseline=baseline,
             input_sha256=columns.sha256,
@@ -77,6 +80,8 @@ def execute(run: Run, lease: Lease[Run]) -> None:
         )
         if run.publish_when_done:
             _publish(run)
+        elif run.origin != Origin.ASKED:
+            _publish_by_rule(run, tried[choice.k].warning)
 
 
 def _bytes_needed(definition: Definition) -> int:
@@ -104,9 +109,12 @@ class Tried:
     measured: Measured
     separation: measuring.Separation
     stability: FloatVector
+    warning: str = ""
 
 
-def _try_each_k(run: Run, prepared: Prepared, definition: Definition, lease: Lease[Run]) -> dict[int, Tried]:
+def _try_each_k(
+    run: Run, prepared: Prepared, definition: Definition, lease: Lease[Run], start: warming.Before | None
+) -> dict[int, Tried]:
     """Fit and measure every k, each stored as soon as it is known: the page draws the curve while it grows."""
     numbers = definition.candidates
     lease.phase("trying numbers of segments", len(numbers))
@@ -122,11 +130,12 @@ def _try_each_k(run: Run, prepared: Prepared, definition: Definition, lease: Lea
             if tried:
                 break
             raise CannotSegment(detail=str(error)) from error
+        fit, warning = warming.gone_on(start, prepared, fit)
         separation = measuring.separation(prepared, fit, salt=run.seed)
         measured = measuring.measure(prepared, fit, salt=run.seed, known=separation)
         stability = measuring.stability(prepared, fit, salt=run.seed, check=lease.check)
         measured = replace(measured, stability=float(stability.min()), seconds=time.perf_counter() - started)
-        tried[k] = Tried(fit, measured, separation, stability)
+        tried[k] = Tried(fit, measured, separation, stability, warning)
         with lease.writing():
             _store_candidate(run, measured)
     return tried
@@ -203,7 +212,14 @@ def _segments(run: Run, matched: matching.Matching | None, profiles: Sequence[Pr
     return [segment for segment in segments if segment is not None]
 
 
-def _model(run: Run, prepared: Prepared, fit: Fit, segments: Sequence[Segment], snapshot: str) -> Model:
+def _model(
+    run: Run,
+    prepared: Prepared,
+    fit: Fit,
+    segments: Sequence[Segment],
+    snapshot: str,
+    start: warming.Before | None,
+) -> Model:
     far = [float(np.percentile(fit.distance[fit.labels == group], FAR_PERCENTILE)) for group in range(fit.k)]
     return Model(
         features=prepared.specs,
@@ -220,6 +236,7 @@ def _model(run: Run, prepared: Prepared, fit: Fit, segments: Sequence[Segment], 
             "snapshot_sha256": snapshot,
             "sample": None if len(prepared.ids) <= fitting.SMALL else fitting.SAMPLE_FOR_STARTS,
             "init": "k-means++",
+            "from": start.run_id if start else None,
             "seed": run.seed,
             "n_init": fit.n_init,
             "tol": fitting.TOLERANCE,
@@ -234,6 +251,23 @@ def _model(run: Run, prepared: Prepared, fit: Fit, segments: Sequence[Segment], 
     )
 
 
+def _publish_by_rule(run: Run, warning: str) -> None:
+    """Nobody asked for this run: it is used when the segmentation's schedule allows that, and says else why not."""
+    finished = Run.objects.select_related("segmentation").get(pk=run.pk)
+    timetable = Timetable.from_json(finished.segmentation.schedule or {})
+    if timetable.publish is None:
+        return
+    against = judging.objections(finished, timetable.publish) + ([warning] if warning else [])
+    if not against:
+        _publish(finished)
+        return
+    finished.warnings = [
+        *finished.warnings,
+        _("It was not put into use by itself: {reasons}.").format(reasons="; ".join(against)),
+    ]
+    finished.save(update_fields=["warnings"])
+
+
 def _publish(run: Run) -> None:
     """Publish in the transaction that ends the run. What stands in the way leaves a draft that says so."""
     finished = Run.objects.get(pk=run.pk)
@@ -243,3 +277,7 @@ def _publish(run: Run) -> None:
     except Problem as problem:
         finished.warnings = [*finished.warnings, f"It was not put into use: {problem.detail}"]
         finished.save(update_fields=["warnings"])
+
+
+def _sentence(words: str) -> str:
+    return f"{words[:1].upper()}{words[1:]}."

@@ -14,7 +14,7 @@ from segmentation_site.jobs import bell
 from segmentation_site.jobs.models import ACTIVE
 from segmentation_site.jobs.problems import Problem
 from segments.kmeans.shapes import Definition
-from segments.models import Run, Segmentation
+from segments.models import Origin, Run, Segmentation
 
 
 class AlreadyRunning(Problem):
@@ -25,7 +25,14 @@ class AlreadyRunning(Problem):
     told = ("run",)
 
 
-def start_run(segmentation: Segmentation, *, by: User | None, publish: bool = False, ring: bool = True) -> Run:
+def start_run(
+    segmentation: Segmentation,
+    *,
+    by: User | None,
+    publish: bool = False,
+    ring: bool = True,
+    origin: Origin = Origin.ASKED,
+) -> Run:
     """Queue a run of the segmentation as it is defined now; readers see nothing of it before it is published.
 
     `publish` lets the run publish itself when it is done. Without `ring` no worker is called: the caller carries it
@@ -38,16 +45,17 @@ def start_run(segmentation: Segmentation, *, by: User | None, publish: bool = Fa
                 definition=_frozen(segmentation.definition),
                 seed=int(segmentation.definition.get("seed", 0)),
                 publish_when_done=publish,
+                origin=origin,
                 created_by=by,
             )
-            audit.record(Action.RUN_STARTED, run.public_id, by=by, segmentation=segmentation.slug)
+            audit.record(Action.RUN_STARTED, run.public_id, by=by, segmentation=segmentation.slug, origin=origin.value)
             if ring:
                 bell.ring_on_commit(run)
     except IntegrityError as error:
         active = Run.objects.filter(segmentation=segmentation, status__in=ACTIVE).first()
         if active is None:
             # The other one has ended in the moment between.
-            return start_run(segmentation, by=by, publish=publish, ring=ring)
+            return start_run(segmentation, by=by, publish=publish, ring=ring, origin=origin)
         raise AlreadyRunning(run=active.public_id) from error
     return run
 

@@ -3,8 +3,8 @@
 from celery import shared_task
 
 from segmentation_site.jobs import leases
-from segments import pruning
-from segments.models import SCORE, Run
+from segments import pruning, refitting
+from segments.models import LOOK, SCORE, Run
 
 
 @shared_task(name=Run.task)
@@ -14,6 +14,13 @@ def execute_run(run_id: int) -> None:
     from segments import running
 
     leases.carry_out(Run, run_id, running.execute)
+
+
+@shared_task(name=LOOK)
+def look_after() -> None:
+    """Start the runs whose time has come, and put whoever changed where the published models see them."""
+    refitting.start_due()
+    score_changes()
 
 
 @shared_task(name=SCORE)

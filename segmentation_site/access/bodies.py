@@ -14,7 +14,7 @@ from segmentation_site.http.problems import Fault, InvalidRequest, escaped
 class Kind:
     """A kind of JSON value, and how people call it."""
 
-    type: type
+    type: type | tuple[type, ...]
     words: str
 
     def fits(self, value: Any) -> bool:
@@ -26,6 +26,7 @@ TEXT = Kind(str, "a text")
 TRUTH = Kind(bool, "true or false")
 NUMBER = Kind(int, "a whole number")
 OBJECT = Kind(dict, "an object")
+OBJECT_OR_NULL = Kind((dict, type(None)), "an object or null")
 LIST = Kind(list, "a list")
 
 

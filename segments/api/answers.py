@@ -16,54 +16,19 @@ from segmentation_site.http.schema import (
     one_of,
     shape,
 )
+from segments.api.definitions import DEFINITION
+from segments.api.schedules import SCHEDULE
 from segments.browsing.explanations import Explanation
 from segments.browsing.segments import Card, cards, read_profile
-from segments.kmeans.definition import Missing, Operator
 from segments.kmeans.drifting import DriftWord
 from segments.kmeans.explaining import FitWord
-from segments.kmeans.shapes import FeatureProfile, Scaling, Transform, Verdict
+from segments.kmeans.shapes import FeatureProfile, Verdict
 from segments.models import Run, Segment, Segmentation, SegmentProfile
-from segments.models.run import RunState
+from segments.models.run import Origin, RunState
 
 # Any names, each with a number.
 _NUMBERS: Schema = {"type": "object", "additionalProperties": NUMBER}
 
-DEFINITION = shape(
-    "Definition",
-    {
-        "features": list_of(
-            shape(
-                "FeatureChoice",
-                {
-                    "name": TEXT,
-                    "transform": one_of([one.value for one in Transform]),
-                    "weight": NUMBER,
-                    "missing": {"oneOf": [one_of([one.value for one in Missing]), NUMBER]},
-                    "clip": {"oneOf": [BOOLEAN, {"type": "null"}, {**list_of(NUMBER), "minItems": 2, "maxItems": 2}]},
-                    "scaling": {"oneOf": [one_of([one.value for one in Scaling]), {"type": "null"}]},
-                },
-                optional=["transform", "weight", "missing", "clip", "scaling"],
-            )
-        ),
-        "scaling": one_of([one.value for one in Scaling]),
-        "k": {"oneOf": [INTEGER, one_of(["auto"])]},
-        "k_range": list_of(INTEGER),
-        "seed": INTEGER,
-        "as_of": nullable({"type": "string", "format": "date"}),
-        "filter": list_of(
-            shape(
-                "Condition",
-                {
-                    "attribute": TEXT,
-                    "operator": one_of([one.value for one in Operator]),
-                    "value": {"description": "A text, a number, true or false, or a list of them for `in`."},
-                },
-                optional=["value"],
-            )
-        ),
-    },
-    optional=["scaling", "k", "k_range", "seed", "as_of", "filter"],
-)
 MOVED = shape("Moved", {"psi": NUMBER, "by_chance": NUMBER, "word": one_of([one.value for one in DriftWord])})
 SEGMENTATION = shape(
     "Segmentation",
@@ -72,6 +37,8 @@ SEGMENTATION = shape(
         "name": TEXT,
         "description": TEXT,
         "definition": DEFINITION,
+        "schedule": SCHEDULE,
+        "next_run_at": nullable(MOMENT),
         "published_run": nullable(TEXT),
         "published_at": nullable(MOMENT),
         "drift": nullable(
@@ -102,6 +69,8 @@ def of_segmentation(segmentation: Segmentation) -> dict[str, Any]:
         "name": segmentation.name,
         "description": segmentation.description,
         "definition": segmentation.definition,
+        "schedule": segmentation.schedule,
+        "next_run_at": segmentation.next_refit_at,
         "published_run": published and published.public_id,
         "published_at": published and published.published_at,
         "drift": segmentation.drift,
@@ -117,6 +86,7 @@ _RUN: dict[str, Schema] = {
     "phase": TEXT,
     "progress_done": INTEGER,
     "progress_total": nullable(INTEGER),
+    "origin": one_of(Origin.values),
     "publish": BOOLEAN,
     "seed": INTEGER,
     "k": nullable(INTEGER),
@@ -164,6 +134,7 @@ def of_run_in_brief(run: Run) -> dict[str, Any]:
         "phase": run.phase,
         "progress_done": run.progress_done,
         "progress_total": run.progress_total,
+        "origin": run.origin,
         "publish": run.publish_when_done,
         "seed": run.seed,
         "k": run.k,

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.db import transaction
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.reverse import reverse
@@ -11,15 +12,17 @@ from segmentation_site.access.views import ApiView, asked_by
 from segmentation_site.http import paging
 from segmentation_site.http.finding import find
 from segmentation_site.http.schema import TEXT, operation, page_of, shape
-from segments import defining
+from segments import defining, refitting
 from segments.api import answers
-from segments.api.requests import OBJECT, read_body
+from segments.api.definitions import DEFINITION
+from segments.api.requests import OBJECT, OBJECT_OR_NULL, read_body
 from segments.api.requests import TEXT as SOME_TEXT
+from segments.api.schedules import SCHEDULE, read_timetable
 from segments.kmeans.shapes import Definition
 from segments.models import Segmentation
 
-FIELDS = {"name": SOME_TEXT, "description": SOME_TEXT, "definition": OBJECT}
-_FIELDS_IN_WORDS = {"name": TEXT, "description": TEXT, "definition": answers.DEFINITION}
+FIELDS = {"name": SOME_TEXT, "description": SOME_TEXT, "definition": OBJECT, "schedule": OBJECT_OR_NULL}
+_FIELDS_IN_WORDS = {"name": TEXT, "description": TEXT, "definition": DEFINITION, "schedule": SCHEDULE}
 SCOPES = {
     "GET": Scope.SEGMENTS_READ,
     "POST": Scope.SEGMENTATIONS_WRITE,
@@ -57,18 +60,22 @@ class Segmentations(ApiView):
         "Define a segmentation",
         answers.SEGMENTATION,
         status=201,
-        body=shape("NewSegmentation", _FIELDS_IN_WORDS, optional=["description"]),
+        body=shape("NewSegmentation", _FIELDS_IN_WORDS, optional=["description", "schedule"]),
         refuses=[409],
         description="A feature may be given as its name alone. A run of it, once published, divides the customers.",
     )
     def post(self, request: Request) -> Response:
         body = read_body(request, FIELDS, required=["name", "definition"])
-        segmentation = defining.create_segmentation(
-            name=body["name"],
-            definition=_read_definition(body["definition"]),
-            description=body.get("description", ""),
-            by=asked_by(request),
-        )
+        timetable = read_timetable(request, body.get("schedule"))
+        with transaction.atomic():
+            segmentation = defining.create_segmentation(
+                name=body["name"],
+                definition=_read_definition(body["definition"]),
+                description=body.get("description", ""),
+                by=asked_by(request),
+            )
+            if timetable:
+                segmentation = refitting.schedule(segmentation, timetable, by=asked_by(request))
         # The database gives some of its values.
         segmentation.refresh_from_db()
         location = reverse("api-segmentation", args=[segmentation.slug], request=request)
@@ -89,15 +96,21 @@ class SegmentationOne(ApiView):
         answers.SEGMENTATION,
         body=shape("SegmentationChange", _FIELDS_IN_WORDS, optional=list(_FIELDS_IN_WORDS)),
         refuses=[409],
-        description="What is not given stays, also inside `definition`. Runs that were started keep the definition "
-        "that they were started with; the slug stays.",
+        description="What is not given stays, also inside `definition`; a `schedule` is replaced whole, null ends "
+        "it. Runs that were started keep the definition that they were started with; the slug stays.",
     )
     def patch(self, request: Request, slug: str) -> Response:
         segmentation = find_segmentation(slug)
         body = read_body(request, FIELDS)
         if "definition" in body:
             body["definition"] = _read_definition(segmentation.definition | body["definition"])
-        return Response(answers.of_segmentation(defining.change_segmentation(segmentation, **body)))
+        has_schedule = "schedule" in body
+        timetable = read_timetable(request, body.pop("schedule", None))
+        with transaction.atomic():
+            defining.change_segmentation(segmentation, **body)
+            if has_schedule:
+                refitting.schedule(segmentation, timetable, by=asked_by(request))
+        return Response(answers.of_segmentation(find_segmentation(slug)))
 
     @operation(
         "Delete a segmentation",

@@ -4,21 +4,23 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
-from math import isfinite
-from typing import Any, Self, TypeGuard
+from typing import Any, Self
+
+from segments.kmeans.checking import (
+    DefinitionError,
+    Single,
+    is_list,
+    is_number,
+    is_single,
+    one_of,
+    refuse_unknown,
+    whole,
+)
 
 LARGEST_K = 30
 MOST_FEATURES = 50
 MOST_CONDITIONS = 20
 MOST_CHOICES = 1_000
-
-
-class DefinitionError(ValueError):
-    """A definition that cannot be: which field is at fault (a JSON pointer), a code and a sentence."""
-
-    def __init__(self, pointer: str, code: str, detail: str) -> None:
-        self.pointer, self.code, self.detail = pointer, code, detail
-        super().__init__(f"{pointer}: {detail}")
 
 
 class Scaling(StrEnum):
@@ -93,9 +95,6 @@ class Operator(StrEnum):
     CONTAINS = "contains"
 
 
-Single = str | int | float | bool
-
-
 @dataclass(frozen=True, slots=True)
 class Condition:
     """Who is looked at: an attribute, how it compares, with what. All conditions of a definition hold together."""
@@ -158,31 +157,21 @@ class Definition:
         """
         if not isinstance(value, Mapping):
             raise DefinitionError("", "not_an_object", "The definition must be an object.")
-        _refuse_unknown(value, {"features", "scaling", "k", "k_range", "seed", "as_of", "filter"}, "")
+        refuse_unknown(value, {"features", "scaling", "k", "k_range", "seed", "as_of", "filter"}, "")
         k = value.get("k", "auto")
         return cls(
             features=_features(value.get("features"), known_features),
-            scaling=_one_of(Scaling, value.get("scaling", Scaling.STANDARD), "/scaling"),
+            scaling=one_of(Scaling, value.get("scaling", Scaling.STANDARD), "/scaling"),
             k_range=_k_range(value.get("k_range", [2, 10])),
-            k=None if k in ("auto", None) else _whole(k, "/k", 2, LARGEST_K),
-            seed=_whole(value.get("seed", 0), "/seed", 0, 2**31 - 1),
+            k=None if k in ("auto", None) else whole(k, "/k", 2, LARGEST_K),
+            seed=whole(value.get("seed", 0), "/seed", 0, 2**31 - 1),
             as_of=_as_of(value.get("as_of")),
             filter=_filter(value.get("filter"), known_attributes),
         )
 
 
-def _refuse_unknown(value: Mapping[str, Any], known: set[str], pointer: str) -> None:
-    for key in value:
-        if key not in known:
-            raise DefinitionError(
-                f"{pointer}/{key}",
-                "unknown_field",
-                f"There is no field {key!r} here. Known: {', '.join(sorted(known))}.",
-            )
-
-
 def _features(value: Any, known: Sequence[str] | None) -> tuple[FeatureChoice, ...]:
-    if not _is_list(value) or not value:
+    if not is_list(value) or not value:
         raise DefinitionError("/features", "required", "Choose at least one feature.")
     if len(value) > MOST_FEATURES:
         raise DefinitionError("/features", "too_many", f"At most {MOST_FEATURES} features can be used at once.")
@@ -199,7 +188,7 @@ def _features(value: Any, known: Sequence[str] | None) -> tuple[FeatureChoice, .
 def _feature(item: Any, known: Sequence[str] | None, pointer: str) -> FeatureChoice:
     if not isinstance(item, Mapping):
         raise DefinitionError(pointer, "not_an_object", "A feature is a name or an object with a name.")
-    _refuse_unknown(item, {"name", "transform", "weight", "missing", "clip", "scaling"}, pointer)
+    refuse_unknown(item, {"name", "transform", "weight", "missing", "clip", "scaling"}, pointer)
     name = item.get("name")
     if not isinstance(name, str) or not name:
         raise DefinitionError(f"{pointer}/name", "required", "A feature needs a name.")
@@ -210,31 +199,31 @@ def _feature(item: Any, known: Sequence[str] | None, pointer: str) -> FeatureCho
             f"There is no feature {name!r}. Those that can be used: {', '.join(known)}.",
         )
     weight = item.get("weight", 1.0)
-    if not _is_number(weight) or not 0 < weight <= 100:
+    if not is_number(weight) or not 0 < weight <= 100:
         raise DefinitionError(f"{pointer}/weight", "out_of_range", "A weight is a number above 0 and at most 100.")
     scaling = item.get("scaling")
     return FeatureChoice(
         name=name,
-        transform=_one_of(Transform, item.get("transform", Transform.AUTO), f"{pointer}/transform"),
+        transform=one_of(Transform, item.get("transform", Transform.AUTO), f"{pointer}/transform"),
         weight=float(weight),
         missing=_missing(item.get("missing", Missing.MEDIAN), f"{pointer}/missing"),
         clip=_clip(item.get("clip"), f"{pointer}/clip"),
-        scaling=None if scaling is None else _one_of(Scaling, scaling, f"{pointer}/scaling"),
+        scaling=None if scaling is None else one_of(Scaling, scaling, f"{pointer}/scaling"),
     )
 
 
 def _missing(value: Any, pointer: str) -> Missing | float:
-    return float(value) if _is_number(value) else Missing(_one_of(Missing, value, pointer, ", or a number"))
+    return float(value) if is_number(value) else Missing(one_of(Missing, value, pointer, ", or a number"))
 
 
 def _clip(value: Any, pointer: str) -> Clip:
     if value is None or isinstance(value, bool):
         return value
     detail = "This is true, false, or two percentiles from 0 to 100, the lower first, such as [1, 99]."
-    if not _is_list(value) or len(value) != 2:
+    if not is_list(value) or len(value) != 2:
         raise DefinitionError(pointer, "invalid", detail)
     for number, percentile in enumerate(value):
-        if not _is_number(percentile) or not 0 <= percentile <= 100:
+        if not is_number(percentile) or not 0 <= percentile <= 100:
             raise DefinitionError(f"{pointer}/{number}", "out_of_range", detail)
     if value[0] >= value[1]:
         raise DefinitionError(pointer, "invalid", detail)
@@ -253,7 +242,7 @@ def _as_of(value: Any) -> date | None:
 def _filter(value: Any, known: Sequence[str] | None) -> tuple[Condition, ...]:
     if value is None:
         return ()
-    if not _is_list(value):
+    if not is_list(value):
         raise DefinitionError("/filter", "invalid", "A filter is a list of conditions.")
     if len(value) > MOST_CONDITIONS:
         raise DefinitionError("/filter", "too_many", f"At most {MOST_CONDITIONS} conditions can be given at once.")
@@ -265,7 +254,7 @@ def _condition(item: Any, known: Sequence[str] | None, pointer: str) -> Conditio
         raise DefinitionError(
             pointer, "not_an_object", "A condition is an object with an attribute, an operator and a value."
         )
-    _refuse_unknown(item, {"attribute", "operator", "value"}, pointer)
+    refuse_unknown(item, {"attribute", "operator", "value"}, pointer)
     attribute = item.get("attribute")
     if not isinstance(attribute, str) or not attribute:
         raise DefinitionError(f"{pointer}/attribute", "required", "A condition needs an attribute.")
@@ -275,14 +264,14 @@ def _condition(item: Any, known: Sequence[str] | None, pointer: str) -> Conditio
             "unknown_attribute",
             f"There is no attribute {attribute!r}. Those that can be used: {', '.join(known)}.",
         )
-    operator = Operator(_one_of(Operator, item.get("operator"), f"{pointer}/operator"))
+    operator = Operator(one_of(Operator, item.get("operator"), f"{pointer}/operator"))
     return Condition(attribute, operator, _operand(operator, item.get("value"), f"{pointer}/value"))
 
 
 def _operand(operator: Operator, value: Any, pointer: str) -> Single | tuple[Single, ...]:
     """What a condition compares with; `is_missing` alone means true."""
     if operator is Operator.IN:
-        if not _is_list(value) or not 0 < len(value) <= MOST_CHOICES or not all(map(_is_single, value)):
+        if not is_list(value) or not 0 < len(value) <= MOST_CHOICES or not all(map(is_single, value)):
             raise DefinitionError(
                 pointer, "invalid", f"Give a list of 1 to {MOST_CHOICES} values, each a text, a number, true or false."
             )
@@ -296,51 +285,21 @@ def _operand(operator: Operator, value: Any, pointer: str) -> Single | tuple[Sin
             return value
         raise DefinitionError(pointer, "invalid", "Give the text that it must contain.")
     if operator in (Operator.EQ, Operator.NE):
-        if _is_single(value):
+        if is_single(value):
             return value
         raise DefinitionError(pointer, "invalid", "Give a text, a number, true or false.")
-    if _is_number(value) or (isinstance(value, str) and value):
+    if is_number(value) or (isinstance(value, str) and value):
         return value
     raise DefinitionError(pointer, "invalid", "Give a number, or a date such as 2026-01-31.")
 
 
-def _is_list(value: Any) -> bool:
-    return isinstance(value, Sequence) and not isinstance(value, str)
-
-
-def _is_number(value: Any) -> TypeGuard[int | float]:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return False
-    return isfinite(value) if isinstance(value, float) else abs(value) < 2**1000
-
-
-def _is_single(value: Any) -> TypeGuard[Single]:
-    return isinstance(value, str | bool) or _is_number(value)
-
-
-def _one_of(kind: Any, value: Any, pointer: str, or_else: str = "") -> Any:
-    try:
-        return kind(value)
-    except ValueError:
-        known = ", ".join(kind)
-        raise DefinitionError(pointer, "invalid_choice", f"{value!r} is none of: {known}{or_else}.") from None
-
-
-def _whole(value: Any, pointer: str, least: int, most: int) -> int:
-    if isinstance(value, str) and value.strip().isascii() and value.strip().isdigit():
-        value = int(value.strip()[:12])
-    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
-        raise DefinitionError(pointer, "out_of_range", f"This must be a whole number from {least} to {most}.")
-    return value
-
-
 def _k_range(value: Any) -> tuple[int, int]:
-    if not _is_list(value) or len(value) != 2:
+    if not is_list(value) or len(value) != 2:
         raise DefinitionError(
             "/k_range", "invalid", "Give the smallest and the largest number of segments, such as [2, 10]."
         )
-    low = _whole(value[0], "/k_range/0", 2, LARGEST_K)
-    high = _whole(value[1], "/k_range/1", 2, LARGEST_K)
+    low = whole(value[0], "/k_range/0", 2, LARGEST_K)
+    high = whole(value[1], "/k_range/1", 2, LARGEST_K)
     if low > high:
         raise DefinitionError("/k_range", "invalid", f"The smallest number ({low}) is above the largest ({high}).")
     return low, high

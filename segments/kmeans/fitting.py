@@ -95,6 +95,13 @@ def fit(prepared: Prepared, k: int, *, seed: int, check: Check = _no_check, thre
         return partition(prepared.z, best.cluster_centers_, iterations=best.n_iter_, restarts=restarts)
 
 
+def go_on(prepared: Prepared, centres: FloatMatrix, *, threads: int = THREADS) -> Fit:
+    """The partition of everybody that starting from these centres (k, c) alone leads to."""
+    with limited(threads):
+        ended = lloyd(prepared.z, centres)
+        return partition(prepared.z, ended.cluster_centers_, iterations=ended.n_iter_, restarts=1)
+
+
 def partition(z: FloatMatrix, centroids: FloatMatrix, *, iterations: int, restarts: int) -> Fit:
     """Assign everybody to the nearest centroid, groups in a stable order: largest first, then by centroid."""
     scores = nearest_two(z, centroids)

@@ -128,6 +128,23 @@ def match(
     return _decide(ids, _without_newcomers(old, counts, apart), apart, labels)
 
 
+def goes_on_from(old: Model, names: Sequence[str], prepared: Prepared) -> FloatMatrix:
+    """Where the segments of `old` are now: the middles (k, c), in the new space, of the rows that it puts there.
+
+    For a fit that goes on from them. A segment without rows is where its centroid's nearest row is. Raises
+    ModelMismatch as `match` does.
+    """
+    z_of_old = _as_before(old, names, prepared)
+    nearest = nearest_two(z_of_old, old.centroids).nearest
+    closest = squared_distances(z_of_old, old.centroids).argmin(axis=0)
+    return np.array(
+        [
+            prepared.z[rows].mean(axis=0) if (rows := nearest == segment).any() else prepared.z[closest[segment]]
+            for segment in range(old.k)
+        ]
+    )
+
+
 def _as_before(old: Model, names: Sequence[str], prepared: Prepared) -> FloatMatrix:
     """The rows as the old model prepares them, (n, c)."""
     categories = [spec.name for spec in prepared.categories]

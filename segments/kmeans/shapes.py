@@ -8,10 +8,10 @@ from typing import Any, Self, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from segments.kmeans.checking import DefinitionError
 from segments.kmeans.definition import (
     LARGEST_K,
     Definition,
-    DefinitionError,
     FeatureChoice,
     Missing,
     Scaling,

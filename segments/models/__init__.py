@@ -3,11 +3,23 @@
 from segments.models.assignment import Assignment
 from segments.models.change import Change
 from segments.models.profile import SegmentProfile
-from segments.models.run import Candidate, Run
+from segments.models.run import Candidate, Origin, Run
 from segments.models.segment import Segment
 from segments.models.segmentation import Segmentation
 
-# The task that scores whoever changed.
+# The tasks that start runs which are due, and that score whoever changed.
+LOOK = "segments.look_after"
 SCORE = "segments.score_changes"
 
-__all__ = ["SCORE", "Assignment", "Candidate", "Change", "Run", "Segment", "SegmentProfile", "Segmentation"]
+__all__ = [
+    "LOOK",
+    "SCORE",
+    "Assignment",
+    "Candidate",
+    "Change",
+    "Origin",
+    "Run",
+    "Segment",
+    "SegmentProfile",
+    "Segmentation",
+]

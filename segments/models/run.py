@@ -22,6 +22,14 @@ class RunState(models.TextChoices):
     SUPERSEDED = "superseded", _("Used before")
 
 
+class Origin(models.TextChoices):
+    """Why a run was started."""
+
+    ASKED = "asked", _("Somebody asked for it")
+    SCHEDULE = "schedule", _("Its schedule")
+    DRIFT = "drift", _("Customers had changed")
+
+
 class Run(Job):
     """Immutable inputs, parameters, seed, model and results of one execution."""
 
@@ -34,6 +42,7 @@ class Run(Job):
     # Frozen when the run was started: later edits of the segmentation change nothing here.
     definition = models.JSONField()
     seed = models.BigIntegerField(default=0)
+    origin = models.CharField(max_length=8, choices=Origin, default=Origin.ASKED, db_default=Origin.ASKED)
     publish_when_done = models.BooleanField(default=False)
     # What the run found. `input_sha256` of the job is the fingerprint of the rows it read.
     k = models.PositiveSmallIntegerField(null=True)

@@ -29,6 +29,9 @@ class Segmentation(models.Model):
     # What was measured after the last import: see segments.scoring.told.
     drift = models.JSONField(null=True, editable=False)
     is_drift_due = models.BooleanField(default=False, db_default=False, editable=False)
+    # When runs start by themselves: a segments.timetable.Timetable as JSON, and the next such time.
+    schedule = models.JSONField(null=True, editable=False)
+    next_refit_at = models.DateTimeField(null=True, editable=False)
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, blank=True, editable=False, on_delete=models.SET_NULL, related_name="+"
     )

@@ -7,15 +7,15 @@ from django.urls import path
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
-from segmentation_site.access.roles import Deed, requires
+from segmentation_site.access.roles import Deed, may, requires
 from segmentation_site.http.lists import newest_first
 from segmentation_site.jobs.models import ACTIVE
 from segmentation_site.jobs.problems import Problem
-from segments import defining, starting
-from segments.browsing import features, runs
+from segments import defining, refitting, starting
+from segments.browsing import features, runs, schedules
 from segments.browsing.drift import drift_of
 from segments.browsing.segments import cards, cards_in_use
-from segments.forms import SegmentationForm, put_problem
+from segments.forms import ScheduleForm, SegmentationForm, put_problem
 from segments.kmeans.shapes import Definition
 from segments.models import Run, Segmentation
 
@@ -61,6 +61,7 @@ def show(request: HttpRequest, slug: str) -> HttpResponse:
             "active_run": found.filter(status__in=ACTIVE).first(),
             "facts": runs.facts(Definition.from_json(segmentation.definition), labels),
             "drift": drift_of(segmentation, labels),
+            "schedule": schedules.in_words(segmentation),
         },
     )
 
@@ -137,6 +138,20 @@ def _form(
 
 
 @requires(Deed.SEGMENT)
+def schedule(request: HttpRequest, slug: str) -> HttpResponse:
+    """When runs start by themselves, and whether what they find is used without asking."""
+    segmentation = get_segmentation(slug)
+    before = refitting.read_timetable(segmentation.schedule)
+    form = ScheduleForm(request.POST or None, before=before, may_publish=may(request.user, Deed.PUBLISH))
+    if request.method == "POST" and form.is_valid():
+        refitting.schedule(segmentation, form.timetable, by=request.user)  # type: ignore[arg-type]
+        messages.success(request, _("Saved."))
+        return redirect("segmentation", slug=slug)
+    context = {"form": form, "segmentation": segmentation}
+    return render(request, "segmentations/schedule.html", context, status=422 if form.errors else 200)
+
+
+@requires(Deed.SEGMENT)
 @require_POST
 def start(request: HttpRequest, slug: str) -> HttpResponse:
     """Start a run of a segmentation as it is defined now."""
@@ -157,5 +172,6 @@ urlpatterns = [
     path("segmentations/new", new, name="segmentation_new"),
     path("segmentations/<slug:slug>", show, name="segmentation"),
     path("segmentations/<slug:slug>/edit", edit, name="segmentation_edit"),
+    path("segmentations/<slug:slug>/schedule", schedule, name="segmentation_schedule"),
     path("segmentations/<slug:slug>/runs", start, name="run_start"),
 ]

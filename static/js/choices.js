@@ -1,10 +1,10 @@
-// Shows the fields that belong to a chosen radio (data-shown-for="NAME" data-value="VALUE"), and ticks ready-made choices
-// (data-ticks="NAME" data-values="a b"). Without it all fields are there to be filled in.
+// Shows the fields that belong to a chosen radio (data-shown-for="NAME" data-value="VALUE OTHER"), and ticks ready-made
+// choices (data-ticks="NAME" data-values="a b"). Without it all fields are there to be filled in.
 (() => {
     const showFor = (form) => {
         for (const part of form.querySelectorAll("[data-shown-for]")) {
             const chosen = form.querySelector(`input[name="${part.dataset.shownFor}"]:checked`);
-            part.hidden = Boolean(chosen) && chosen.value !== part.dataset.value;
+            part.hidden = Boolean(chosen) && !part.dataset.value.split(" ").includes(chosen.value);
         }
     };
 

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from segments.kmeans.definition import Definition, DefinitionError, presets
+from segments.kmeans.checking import DefinitionError
+from segments.kmeans.definition import Definition, presets
 
 FULL = {
     "features": [

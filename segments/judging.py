@@ -1,0 +1,42 @@
+"""Whether what a run found may be used without anybody's word: what speaks against it, in sentences."""
+
+from django.utils.translation import gettext as _
+
+from segments.browsing import words
+from segments.kmeans.drifting import DriftWord
+from segments.kmeans.shapes import Verdict
+from segments.models import Run
+from segments.timetable import PublishRule
+
+
+def objections(run: Run, rule: PublishRule) -> list[str]:
+    """Everything that speaks against using a finished draft by rule; nothing where the rule is fulfilled."""
+    found = []
+    if run.baseline_id is None:
+        found.append(_("there are no segments in use to compare with; somebody should look at the first ones"))
+    elif (moved := share_moved(run)) > rule.most_moved:
+        found.append(
+            _("{share} of the customers would move to another segment, {most} may").format(
+                share=words.percent(moved), most=words.percent(rule.most_moved)
+            )
+        )
+    if run.verdict == Verdict.NO_CLEAR_GROUPS:
+        found.append(_("the customers form no clear groups"))
+    stability = run.candidates.filter(k=run.k or 0).values_list("stability", flat=True).first()
+    if stability is not None and stability < rule.least_stability:
+        found.append(
+            _("the least stable segment reaches {stability}, {least} is asked for").format(
+                stability=f"{stability:.2f}", least=f"{rule.least_stability:.2f}"
+            )
+        )
+    drift = run.segmentation.drift or {}
+    if not rule.despite_drift and drift.get("word") == DriftWord.ACT:
+        found.append(_("customers have changed since the segments in use were found"))
+    return found
+
+
+def share_moved(run: Run) -> float:
+    """Of the customers who are in this run and in the one that it was matched with, the share in another segment."""
+    counts = [(was, is_now, count) for was, is_now, count in run.matching.get("moves", []) if was and is_now]
+    everybody = sum(count for _was, _is_now, count in counts)
+    return sum(count for was, is_now, count in counts if was != is_now) / everybody if everybody else 0.0
