@@ -18,6 +18,7 @@ from segments import judging, publishing, reading, storing, warming
 from segments.browsing.moves import count_moves
 from segments.charts import PALETTE
 from segments.kmeans import choosing, drifting, fitting, matching, measuring, preparing, profiling
+from segments.kmeans.matches import Matching
 from segments.kmeans.model import Model, ModelMismatch, ModelSegment
 from segments.kmeans.naming import suggest_names
 from segments.kmeans.shapes import Choice, Definition, Fit, FloatVector, Measured, Prepared, Profile
@@ -176,23 +177,24 @@ def _profile(run: Run, prepared: Prepared, chosen: Tried, lease: Lease[Run]) -> 
     )
 
 
-def _match(baseline: Run | None, prepared: Prepared, fit: Fit) -> matching.Matching | None:
+def _match(baseline: Run | None, prepared: Prepared, fit: Fit) -> Matching | None:
     """The groups matched with the segments in use; None where there is nothing to match with."""
     if baseline is None or baseline.model is None:
         return None
     names = [spec.name for spec in prepared.specs]
+    old, labels = Model.from_json(baseline.model), _names_of(baseline)
     try:
-        return matching.match(Model.from_json(baseline.model), names, prepared, fit, labels=_names_of(baseline))
+        return matching.match(old, names, prepared, fit, labels=labels)
     except ModelMismatch:
         # Told apart by other features, the groups are other groups: all are born anew.
-        return None
+        return matching.unmatched(old, fit.k, labels=labels)
 
 
 def _names_of(baseline: Run) -> dict[str, str]:
     return dict(baseline.segmentation.segments.values_list("public_id", "name"))
 
 
-def _segments(run: Run, matched: matching.Matching | None, profiles: Sequence[Profile]) -> list[Segment]:
+def _segments(run: Run, matched: Matching | None, profiles: Sequence[Profile]) -> list[Segment]:
     """The segment of each group: one that lives on, or a new one with a name from the data and a free colour."""
     living = {segment.public_id: segment for segment in run.segmentation.segments.all()}
     kept = [living.get(match.keeps or "") for match in matched.groups] if matched else [None] * len(profiles)

@@ -32,8 +32,10 @@ def start_run(
     publish: bool = False,
     ring: bool = True,
     origin: Origin = Origin.ASKED,
+    definition: dict[str, Any] | None = None,
 ) -> Run:
-    """Queue a run of the segmentation as it is defined now; readers see nothing of it before it is published.
+    """Queue a run of the segmentation as it is defined now, or as is given; readers see nothing of it before it is
+    published.
 
     `publish` lets the run publish itself when it is done. Without `ring` no worker is called: the caller carries it
     out itself. Raises AlreadyRunning, with the active run's id, when there is one.
@@ -42,8 +44,8 @@ def start_run(
         with transaction.atomic():
             run = Run.objects.create(
                 segmentation=segmentation,
-                definition=_frozen(segmentation.definition),
-                seed=int(segmentation.definition.get("seed", 0)),
+                definition=_frozen(definition or segmentation.definition),
+                seed=int((definition or segmentation.definition).get("seed", 0)),
                 publish_when_done=publish,
                 origin=origin,
                 created_by=by,
@@ -55,9 +57,19 @@ def start_run(
         active = Run.objects.filter(segmentation=segmentation, status__in=ACTIVE).first()
         if active is None:
             # The other one has ended in the moment between.
-            return start_run(segmentation, by=by, publish=publish, ring=ring, origin=origin)
+            return start_run(segmentation, by=by, publish=publish, ring=ring, origin=origin, definition=definition)
         raise AlreadyRunning(run=active.public_id) from error
     return run
+
+
+def start_again(run: Run, *, by: User | None) -> Run:
+    """Queue a run by the definition that `run` was started with: with the customers of now, matched with the segments
+    that are in use now. Purchases count up to today. Raises AlreadyRunning.
+    """
+    definition = {key: value for key, value in run.definition.items() if key != "as_of"}
+    if as_of := run.segmentation.definition.get("as_of"):
+        definition["as_of"] = as_of
+    return start_run(run.segmentation, by=by, definition=definition)
 
 
 def _frozen(definition: dict[str, Any]) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from segments.api.batches import CustomerBatch, CustomerLookup
 from segments.api.changes import Changes
 from segments.api.comparisons import RunCompare
 from segments.api.customers import CustomerExplanation, CustomerOne, Customers
+from segments.api.matches import RunMatches
 from segments.api.members import SegmentationMembers, SegmentMembers
 from segments.api.runs import RunCancel, RunModel, RunOne, RunPublish, Runs
 from segments.api.scores import Scores
@@ -24,6 +25,7 @@ urlpatterns = [
     path("runs/<str:public_id>/cancel", RunCancel.as_view(), name="api-run-cancel"),
     path("runs/<str:public_id>/publish", RunPublish.as_view(), name="api-run-publish"),
     path("runs/<str:public_id>/compare", RunCompare.as_view(), name="api-run-compare"),
+    path("runs/<str:public_id>/matches", RunMatches.as_view(), name="api-run-matches"),
     path("runs/<str:public_id>/model", RunModel.as_view(), name="api-run-model"),
     path("segments/<str:public_id>", SegmentOne.as_view(), name="api-segment"),
     path("segments/<str:public_id>/members", SegmentMembers.as_view(), name="api-segment-members"),

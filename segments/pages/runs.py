@@ -16,7 +16,7 @@ from segmentation_site.jobs import leases
 from segmentation_site.jobs.models import JobStatus
 from segmentation_site.jobs.problems import Problem
 from segmentation_site.jobs.watching import in_words, watch
-from segments import publishing
+from segments import overruling, publishing, starting
 from segments.browsing import moves
 from segments.browsing import runs as browsing
 from segments.browsing.moves import MOST_RUNS, comparable, moves_of
@@ -46,6 +46,7 @@ def show(request: HttpRequest, public_id: str) -> HttpResponse:
     elif run.status == JobStatus.DONE:
         context |= {"results": browsing.results(run), "obstacle": publishing.obstacle(run), "moves": moves_of(run)}
         context["others"] = comparable(run)[:1]
+        context |= _matches_context(run)
         context |= _map_context(request, run)
     return render(request, "runs/run.html", context)
 
@@ -119,6 +120,42 @@ def compare(request: HttpRequest, public_id: str) -> HttpResponse:
     return render(request, "runs/compare.html", context, status=HTTPStatus.NOT_FOUND if wanted and not chosen else 200)
 
 
+def _matches_context(run: Run) -> dict[str, object]:
+    """What a draft's segments go on as, and what they could."""
+    if run.published_at is not None or publishing.obstacle(run):
+        return {}
+    return {"matches": overruling.decided(run), "segments_before": overruling.known_before(run)}
+
+
+@requires(Deed.SEGMENT)
+@require_POST
+def matches(request: HttpRequest, public_id: str) -> HttpResponse:
+    """Decide which segments in use a draft's segments go on as."""
+    run = get_run(public_id)
+    known = {one.segment.public_id for one in overruling.decided(run)}
+    decisions = {key: value or None for key, value in request.POST.items() if key in known}
+    try:
+        overruling.decide(run, decisions, by=request.user)  # type: ignore[arg-type]
+    except Problem as problem:
+        messages.error(request, problem.detail)
+    else:
+        messages.success(request, _("Saved. What using it would move is counted anew."))
+    return redirect(reverse("run", args=[run.public_id]) + "#moves")
+
+
+@requires(Deed.SEGMENT)
+@require_POST
+def again(request: HttpRequest, public_id: str) -> HttpResponse:
+    """Do a run again, as it was defined then, with the customers and the segments in use of now."""
+    run = get_run(public_id)
+    try:
+        started = starting.start_again(run, by=request.user)  # type: ignore[arg-type]
+    except Problem as problem:
+        messages.error(request, problem.detail)
+        return redirect("run", public_id=run.public_id)
+    return redirect("run", public_id=started.public_id)
+
+
 @requires(Deed.SEGMENT)
 @require_POST
 def cancel(request: HttpRequest, public_id: str) -> HttpResponse:
@@ -150,6 +187,8 @@ urlpatterns = [
     path("runs/<str:public_id>/progress", progress, name="run_progress"),
     path("runs/<str:public_id>/map", map_, name="run_map"),
     path("runs/<str:public_id>/compare", compare, name="run_compare"),
+    path("runs/<str:public_id>/matches", matches, name="run_matches"),
+    path("runs/<str:public_id>/again", again, name="run_again"),
     path("runs/<str:public_id>/cancel", cancel, name="run_cancel"),
     path("runs/<str:public_id>/publish", publish, name="run_publish"),
 ]

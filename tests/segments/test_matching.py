@@ -8,7 +8,8 @@ import pytest
 from sklearn.cluster import KMeans
 from threadpoolctl import threadpool_limits
 
-from segments.kmeans.matching import CannotOverrule, Match, Matching, Transition, match, overrule
+from segments.kmeans.matches import CannotOverrule, Match, Matching, Transition, overrule
+from segments.kmeans.matching import match
 from segments.kmeans.model import Model, ModelMismatch, ModelSegment, nearest_two
 from segments.kmeans.preparing import prepare
 from segments.kmeans.shapes import Definition, Fit, FloatMatrix, IntVector, Prepared

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from segments.kmeans.fitting import fit, partition
-from segments.kmeans.matching import Transition, match
+from segments.kmeans.matches import Transition
+from segments.kmeans.matching import match
 from segments.kmeans.model import Model, ModelMismatch, ModelSegment
 from segments.kmeans.shapes import Fit, FloatMatrix, Prepared
 from tests.segments.kmeans import given
