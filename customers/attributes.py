@@ -79,7 +79,9 @@ _FIELDS: "Mapping[Kind, type[models.Field[Any, Any]]]" = {
     Kind.BOOLEAN: models.BooleanField,
     Kind.DATE: models.DateField,
 }
-_AS_FEATURES = (Kind.NUMBER, Kind.BOOLEAN)
+_AS_FEATURES = (Kind.NUMBER, Kind.BOOLEAN, Kind.CATEGORY)
+# Whether somebody may be contacted says nothing of who they are.
+_NO_FEATURES = frozenset({"consent"})
 # Figures of a customer's purchases as of a date; see `customers.purchases`.
 PURCHASE_FIGURES = (
     Column("recency", "Days since the last purchase", Kind.NUMBER, unit="days"),
@@ -98,6 +100,7 @@ class FeatureLabel:
 
     label: str
     unit: str = ""
+    is_category: bool = False
 
     @property
     def with_unit(self) -> str:
@@ -162,8 +165,11 @@ def expression(column: Column) -> Col:
 
 
 def features() -> tuple[Column, ...]:
-    """What segmentations can be made of: numbers and yes-or-no of every customer, and figures of their purchases."""
-    return (*(one for one in columns() if one.kind in _AS_FEATURES), *purchase_figures())
+    """What segmentations can be made of: numbers, yes-or-no and categories of customers, and figures of their
+    purchases.
+    """
+    of_customers = (one for one in columns() if one.kind in _AS_FEATURES and one.key not in _NO_FEATURES)
+    return (*of_customers, *purchase_figures())
 
 
 def purchase_figures() -> tuple[Column, ...]:
@@ -173,7 +179,7 @@ def purchase_figures() -> tuple[Column, ...]:
 
 def feature_labels() -> dict[str, FeatureLabel]:
     """The key of each feature, with how people read it."""
-    return {one.key: FeatureLabel(one.label, one.unit) for one in features()}
+    return {one.key: FeatureLabel(one.label, one.unit, one.kind is Kind.CATEGORY) for one in features()}
 
 
 def _words(text: str) -> tuple[str, ...]:

@@ -5,8 +5,8 @@ took 0.7 s and pandas' `read_sql` 1.9 s.
 """
 
 import hashlib
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 
 import numpy as np
@@ -33,11 +33,24 @@ class Columns:
     """Values of everybody, ordered by customer id.
 
     ids     (n,) int64      values  (n, p) float64, NaN where missing, columns in the order of `keys`
+    levels  of each category among the keys: its column holds places among these
     """
 
     keys: tuple[str, ...]
     ids: npt.NDArray[np.int64]
     values: npt.NDArray[np.float64]
+    levels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def of(self, keys: Sequence[str]) -> "Columns":
+        """These columns alone."""
+        places = [self.keys.index(key) for key in keys]
+        is_all = places == list(range(len(self.keys)))
+        return Columns(
+            keys=tuple(keys),
+            ids=self.ids,
+            values=self.values if is_all else np.ascontiguousarray(self.values[:, places]),
+            levels={key: levels for key, levels in self.levels.items() if key in keys},
+        )
 
     @property
     def sha256(self) -> str:
@@ -45,6 +58,8 @@ class Columns:
         digest = hashlib.sha256("\0".join(self.keys).encode())
         digest.update(np.ascontiguousarray(self.ids).tobytes())
         digest.update(np.ascontiguousarray(self.values).tobytes())
+        for key, levels in sorted(self.levels.items()):
+            digest.update("\0".join(["", key, *levels]).encode())
         return digest.hexdigest()
 
 
@@ -100,8 +115,10 @@ def read_columns(
     as_of: date | None = None,
     conditions: Sequence[Where] = (),
     changed: Between | None = None,
+    only: Sequence[int] | None = None,
 ) -> Columns:
-    """Read features of all customers, or of those who fulfil the conditions and were changed in between.
+    """Read features of all customers, or of those who fulfil the conditions, were changed in between, have these
+    primary keys.
 
     Purchases count up to the end of the day `as_of`, in UTC, by default today.
     Yes is 1 and no is 0. Without any purchase the frequency and the money spent are 0, the rest is not known.
@@ -109,7 +126,7 @@ def read_columns(
     """
     known = {column.key: column for column in attributes.features()}
     columns = [known[key] for key in keys]
-    source = _Source(columns, as_of or datetime.now(UTC).date(), conditions, changed)
+    source = _Source(columns, as_of or datetime.now(UTC).date(), conditions, changed, only)
     parts = []
     after = 0
     while True:
@@ -122,6 +139,7 @@ def read_columns(
         keys=tuple(keys),
         ids=np.concatenate([ids for ids, _ in parts]),
         values=np.concatenate([values for _, values in parts]),
+        levels=source.levels,
     )
 
 
@@ -129,9 +147,22 @@ class _Source:
     """The statement that reads features."""
 
     def __init__(
-        self, columns: Sequence[Column], as_of: date, conditions: Sequence[Where], changed: Between | None
+        self,
+        columns: Sequence[Column],
+        as_of: date,
+        conditions: Sequence[Where],
+        changed: Between | None,
+        only: Sequence[int] | None,
     ) -> None:
         self.count = len(columns)
+        self.where = sql.SQL(" AND ").join(
+            [
+                selecting.where(conditions),
+                *([changed.where] if changed else []),
+                *([sql.SQL("customer.id = ANY ({}::bigint[])").format(sql.Literal(list(only)))] if only else []),
+            ]
+        )
+        self.levels = {column.key: self._levels(column) for column in columns if column.kind is Kind.CATEGORY}
         purchased = any(column.key in purchases.FIGURES for column in columns)
         self.statement = sql.SQL(
             "SELECT array_agg(id), {arrays} FROM"
@@ -140,30 +171,51 @@ class _Source:
         ).format(
             after=sql.Placeholder(),
             most=sql.Placeholder(),
-            conditions=sql.SQL(" AND ").join([selecting.where(conditions), *([changed.where] if changed else [])]),
+            conditions=self.where,
             arrays=sql.SQL(", ").join(
                 sql.SQL("array_agg({})").format(sql.Identifier(column.key)) for column in columns
             ),
-            values=sql.SQL(", ").join(map(_as_number, columns)),
+            values=sql.SQL(", ").join(_as_number(column, self.levels.get(column.key)) for column in columns),
             table=sql.Identifier(Customer._meta.db_table),
             join=sql.SQL("LEFT JOIN ({}) AS purchased ON purchased.customer_id = customer.id").format(
-                purchases.figures(as_of)
+                purchases.figures(as_of, only)
             )
             if purchased
             else sql.SQL(""),
         )
+
+    def _levels(self, column: Column) -> tuple[str, ...]:
+        """The values that a category has, in the order of their characters."""
+        with connection.cursor() as cursor:
+            cursor.execute(
+                sql.SQL(
+                    'SELECT DISTINCT {value} COLLATE "C" AS level FROM {table} AS customer'
+                    " WHERE {where} AND {value} IS NOT NULL ORDER BY level"
+                ).format(value=_known(column), table=sql.Identifier(Customer._meta.db_table), where=self.where)
+            )
+            return tuple(level for (level,) in cursor.fetchall())
 
     def read_after(self, after: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
         ids, *values = read_arrays(self.statement, [after, CUSTOMERS_AT_ONCE], ["i8", *(["f8"] * self.count)])
         return ids, np.column_stack(values)
 
 
-def _as_number(column: Column) -> sql.Composed:
+def _known(column: Column) -> sql.Composed:
+    """A category's value, null where it is not known."""
+    blank = attributes.blank_of(column.key)
+    value = _of_customer(column)
+    return value if blank is None else sql.SQL("nullif({}, {})").format(value, sql.Literal(blank))
+
+
+def _as_number(column: Column, levels: Sequence[str] | None) -> sql.Composed:
     if column.key in purchases.FIGURES:
         value = sql.SQL("purchased.{}").format(sql.Identifier(column.key))
         nothing = "0" if column.key in purchases.ZERO_WITHOUT_PURCHASES else "'NaN'"
+    elif levels is not None:
+        value = sql.SQL("(array_position({}::text[], {}) - 1)").format(sql.Literal(list(levels)), _known(column))
+        nothing = "'NaN'"
     else:
-        value = sql.SQL("customer.{}").format(sql.Identifier(attributes.name_in_table(column.key)))
+        value = _of_customer(column)
         if column.kind is Kind.BOOLEAN:
             value = sql.SQL("{}::int").format(value)
         nothing = "'NaN'"

@@ -158,7 +158,7 @@ class Merging:
             return Merged(int(cursor.fetchone()[0]), 0)
 
 
-def figures(as_of: date) -> sql.Composed:
+def figures(as_of: date, only: Sequence[int] | None = None) -> sql.Composed:
     """A subquery of `customer_id` and every figure of the purchases before the end of the day `as_of`, in UTC.
 
     recency, tenure     days from the last and the first purchase to `as_of`
@@ -167,7 +167,8 @@ def figures(as_of: date) -> sql.Composed:
     average_order       sum of the purchases over their number
     purchase_interval   days from the first to the last purchase over the number of intervals; unknown for one purchase
 
-    Returns (negative amounts) count for money alone, and purchases of nothing (amount 0) are purchases.
+    Returns (negative amounts) count for money alone, and purchases of nothing (amount 0) are purchases. With `only`,
+    of the customers with these primary keys.
     """
     return sql.SQL(
         """
@@ -186,8 +187,14 @@ def figures(as_of: date) -> sql.Composed:
                 min((at AT TIME ZONE 'UTC')::date) FILTER (WHERE amount >= 0) AS first,
                 max((at AT TIME ZONE 'UTC')::date) FILTER (WHERE amount >= 0) AS last
             FROM {transactions}
-            WHERE at < ({as_of}::date + 1)::timestamp AT TIME ZONE 'UTC'
+            WHERE at < ({as_of}::date + 1)::timestamp AT TIME ZONE 'UTC' AND {whose}
             GROUP BY customer_id
         ) AS purchased
         """
-    ).format(as_of=sql.Literal(as_of.isoformat()), transactions=TRANSACTIONS)
+    ).format(
+        as_of=sql.Literal(as_of.isoformat()),
+        transactions=TRANSACTIONS,
+        whose=sql.SQL("true" if only is None else "customer_id = ANY ({}::bigint[])").format(
+            sql.Literal(list(only or ()))
+        ),
+    )

@@ -1,5 +1,6 @@
 """What a run reads: everybody's features, and where everybody was in the run that is published now."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,9 +18,9 @@ def conditions_of(definition: Definition) -> list[Where]:
     return [Where(one.attribute, one.operator.value, one.value) for one in definition.filter]
 
 
-def read_features(definition: Definition) -> Columns:
-    """The features of everybody who takes part, ordered by customer id."""
-    return read_columns(definition.feature_names, definition.as_of, conditions_of(definition))
+def read_features(definition: Definition, *, also: Sequence[str] = ()) -> Columns:
+    """The features of everybody who takes part, ordered by customer id, and `also` others beside them."""
+    return read_columns([*definition.feature_names, *also], definition.as_of, conditions_of(definition))
 
 
 @dataclass(frozen=True, slots=True)

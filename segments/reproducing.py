@@ -44,7 +44,7 @@ def reproduce(run: Run, *, threads: int = fitting.THREADS) -> Reproduction:
             f"({run.customers or 0:,} customers) and is {columns.sha256[:16]} ({len(columns.ids):,})."
         )
         return Reproduction([difference])
-    prepared = preparing.prepare(columns.ids, columns.values, definition)
+    prepared = preparing.prepare(columns.ids, columns.values, definition, levels=columns.levels)
     found = Reproduction()
     start = warming.before(Run.objects.filter(public_id=model.fit.get("from") or "").first())
     for k, inertia in run.candidates.order_by("k").values_list("k", "inertia"):

@@ -47,13 +47,14 @@ def execute(run: Run, lease: Lease[Run]) -> None:
     memory.admit(_bytes_needed(definition))
     # Before reading: whoever changes meanwhile is looked at once more when the run is published.
     read_until = last_change()
-    columns = reading.read_features(definition)
+    everything = reading.read_features(definition, also=_shown(definition))
+    columns = everything.of(definition.feature_names)
     prepared = _prepare(columns, definition, lease)
     start = warming.before(run.segmentation.published_run) if run.origin != Origin.ASKED else None
     tried = _try_each_k(run, prepared, definition, lease, start)
     choice, measured = _choose(run, prepared, tried, lease)
     fit = tried[choice.k].fit
-    everybody, profiles = _profile(run, prepared, tried[choice.k], lease)
+    everybody, profiles = _profile(run, prepared, tried[choice.k], everything, lease)
     lease.phase("storing")
     with lease.writing():
         baseline = run.segmentation.published_run
@@ -88,16 +89,22 @@ def execute(run: Run, lease: Lease[Run]) -> None:
 def _bytes_needed(definition: Definition) -> int:
     return (
         count_customers(reading.conditions_of(definition))
-        * len(definition.features)
+        * (len(definition.features) + len(_shown(definition)))
         * np.dtype(np.float64).itemsize
         * COPIES
     )
 
 
+def _shown(definition: Definition) -> list[str]:
+    """Categories that a run does not divide by: profiles show them."""
+    labels = feature_labels()
+    return [key for key, label in labels.items() if label.is_category and key not in definition.feature_names]
+
+
 def _prepare(columns: Columns, definition: Definition, lease: Lease[Run]) -> Prepared:
     lease.phase("preparing")
     try:
-        return preparing.prepare(columns.ids, columns.values, definition)
+        return preparing.prepare(columns.ids, columns.values, definition, levels=columns.levels)
     except preparing.UnusableFeatures as error:
         raise CannotSegment(detail=str(error)) from error
 
@@ -166,7 +173,9 @@ def _choose(run: Run, prepared: Prepared, tried: Mapping[int, Tried], lease: Lea
     return choice, next(candidate for candidate in candidates if candidate.k == choice.k)
 
 
-def _profile(run: Run, prepared: Prepared, chosen: Tried, lease: Lease[Run]) -> tuple[Profile, list[Profile]]:
+def _profile(
+    run: Run, prepared: Prepared, chosen: Tried, everything: Columns, lease: Lease[Run]
+) -> tuple[Profile, list[Profile]]:
     lease.phase("profiling")
     return profiling.profile(
         prepared,
@@ -174,6 +183,10 @@ def _profile(run: Run, prepared: Prepared, chosen: Tried, lease: Lease[Run]) -> 
         salt=run.seed,
         silhouettes=chosen.separation.by_group,
         stabilities=[float(value) for value in chosen.stability],
+        categories=[
+            profiling.Category(key, everything.values[:, everything.keys.index(key)], levels)
+            for key, levels in everything.levels.items()
+        ],
     )
 
 

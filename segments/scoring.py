@@ -101,7 +101,7 @@ def _write(in_use: _InUse, changed: Between) -> int:
             sql.SQL("CREATE TEMPORARY TABLE {} ON COMMIT DROP AS {}").format(_LOOKED_AT, columns.changed(changed))
         )
     if len(read.ids):
-        _stage(in_use, read, score(in_use.model, in_use.model.names, read.values))
+        _stage(in_use, read, score(in_use.model, in_use.model.names, read.values, levels=read.levels))
     with connection.cursor() as cursor:
         cursor.execute(sql.SQL("ANALYZE {}, {}").format(_SCORED, _LOOKED_AT))
     entries = recording.record_scoring(in_use.run, scored=_SCORED, looked_at=_LOOKED_AT)
@@ -164,7 +164,7 @@ def _measure_drift_if_due(key: int) -> None:
     if segmentation is None or in_use is None:
         return
     read = in_use.read()
-    found = drifting.drift(in_use.model, in_use.model.names, read.values) if len(read.ids) else None
+    found = drifting.drift(in_use.model, in_use.model.names, read.values, levels=read.levels) if len(read.ids) else None
     with transaction.atomic():
         current = Segmentation.objects.select_for_update().get(pk=key)
         if current.published_run_id != in_use.run.pk:

@@ -19,10 +19,12 @@ from segmentation_site.http.schema import (
 from segments.api.definitions import DEFINITION
 from segments.api.schedules import SCHEDULE
 from segments.browsing.explanations import Explanation
+from segments.browsing.features import known_labels
 from segments.browsing.segments import Card, cards, read_profile
 from segments.kmeans.drifting import DriftWord
 from segments.kmeans.explaining import FitWord
-from segments.kmeans.shapes import FeatureProfile, Verdict
+from segments.kmeans.naming import Action, suggest_action
+from segments.kmeans.shapes import CategoryProfile, FeatureProfile, Verdict
 from segments.models import Run, Segment, Segmentation, SegmentProfile
 from segments.models.run import Origin, RunState
 
@@ -197,6 +199,9 @@ SEGMENT = shape(
         "colour": INTEGER,
         "description": TEXT,
         "action": TEXT,
+        "suggested_action": nullable(
+            shape("SuggestedAction", {"action": one_of([one.value for one in Action]), "why": TEXT})
+        ),
         "is_in_use": BOOLEAN,
         "run_id": nullable(TEXT),
         "size": nullable(INTEGER),
@@ -215,6 +220,20 @@ SEGMENT = shape(
                 ),
             }
         ),
+        "categories": nullable(
+            {
+                "type": "object",
+                "additionalProperties": shape(
+                    "CategoryProfile",
+                    {
+                        "counts": {"type": "object", "additionalProperties": INTEGER},
+                        "rest": INTEGER,
+                        "missing": INTEGER,
+                        "cramers_v": NUMBER,
+                    },
+                ),
+            }
+        ),
     },
 )
 
@@ -222,6 +241,7 @@ SEGMENT = shape(
 def of_segment(segment: Segment, row: SegmentProfile | None) -> dict[str, Any]:
     """A segment, and what it looks like in the run of `row`, in the features' own units."""
     profile = read_profile(row) if row else None
+    suggestion = suggest_action(profile, known_labels().names) if profile else None
     return {
         "id": segment.public_id,
         "segmentation": segment.segmentation.slug,
@@ -229,6 +249,7 @@ def of_segment(segment: Segment, row: SegmentProfile | None) -> dict[str, Any]:
         "colour": segment.colour,
         "description": segment.description,
         "action": segment.action,
+        "suggested_action": {"action": suggestion.action.value, "why": suggestion.why} if suggestion else None,
         "is_in_use": row is not None and row.run_id == segment.segmentation.published_run_id,
         "run_id": row and row.run.public_id,
         "size": row and row.size,
@@ -237,6 +258,16 @@ def of_segment(segment: Segment, row: SegmentProfile | None) -> dict[str, Any]:
         "stability": profile and profile.stability,
         "centroid": profile and profile.centroid,
         "profile": profile and {feature.name: _of_feature(feature) for feature in profile.features},
+        "categories": profile and {one.name: _of_category(one) for one in profile.categories},
+    }
+
+
+def _of_category(category: CategoryProfile) -> dict[str, Any]:
+    return {
+        "counts": dict(category.counts),
+        "rest": category.rest,
+        "missing": category.missing,
+        "cramers_v": category.cramers_v,
     }
 
 
@@ -292,34 +323,10 @@ PLACE = shape(
     },
 )
 CUSTOMER_IN_SEGMENTS = shape("CustomerInSegments", _CUSTOMER | {"segmentations": list_of(PLACE)}, more=ATTRIBUTE_VALUE)
-EXPLANATION = shape(
-    "Explanation",
-    {
-        "segmentation": TEXT,
-        "run_id": TEXT,
-        "segment": nullable(SEGMENT_NAME),
-        "runner_up": nullable(SEGMENT_NAME),
-        "fit": nullable(FIT),
-        "sentence": TEXT,
-        "features": list_of(
-            shape(
-                "FeatureReason",
-                {
-                    "name": TEXT,
-                    "label": TEXT,
-                    "unit": TEXT,
-                    "value": nullable(NUMBER),
-                    "typical": nullable(NUMBER),
-                    "runner_up_typical": nullable(NUMBER),
-                    "gap": NUMBER,
-                },
-            )
-        ),
-    },
-)
 
 
-def _named(segment: Segment | None) -> dict[str, str] | None:
+def named(segment: Segment | None) -> dict[str, str] | None:
+    """A segment by id and name."""
     return {"id": segment.public_id, "name": segment.name} if segment else None
 
 
@@ -337,34 +344,10 @@ def of_place(one: Explanation) -> dict[str, Any]:
     return {
         "segmentation": one.segmentation.slug,
         "run_id": one.run.public_id,
-        "segment": _named(one.segment),
+        "segment": named(one.segment),
         "since": one.joined_at,
-        "previous_segment": _named(one.before),
+        "previous_segment": named(one.before),
         "fit": one.fit,
         "distance": one.distance,
-        "runner_up": _named(one.runner_up),
-    }
-
-
-def of_explanation(one: Explanation) -> dict[str, Any]:
-    """Why a customer is in its segment, feature by feature, the strongest reason first."""
-    return {
-        "segmentation": one.segmentation.slug,
-        "run_id": one.run.public_id,
-        "segment": _named(one.segment),
-        "runner_up": _named(one.runner_up),
-        "fit": one.fit,
-        "sentence": one.sentence,
-        "features": [
-            {
-                "name": reason.name,
-                "label": reason.label,
-                "unit": reason.unit,
-                "value": reason.number,
-                "typical": reason.own,
-                "runner_up_typical": reason.other,
-                "gap": reason.gap,
-            }
-            for reason in one.reasons
-        ],
+        "runner_up": named(one.runner_up),
     }

@@ -17,6 +17,7 @@ from segmentation_site.http.parameters import Parameter, boolean, moment, text
 from segmentation_site.http.problems import IN_QUERY, Fault, InvalidRequest, NotFound, escaped
 from segmentation_site.http.schema import IF_NONE_MATCH, INTEGER, MOMENT, operation, page_of
 from segments.api import answers, batches
+from segments.api.explanations import EXPLANATION, of_explanation
 from segments.browsing.assignments import members_of
 from segments.browsing.explanations import explain_customer
 from segments.models import Segment
@@ -103,7 +104,7 @@ class CustomerOne(ApiView):
     )
     def get(self, request: Request, external_id: str) -> HttpResponse:
         pk, values = _known(external_id)
-        found = values | {"segmentations": [answers.of_place(one) for one in explain_customer(pk, values)]}
+        found = values | {"segmentations": [answers.of_place(one) for one in explain_customer(pk)]}
         return with_etag(request, found)
 
     @operation(
@@ -160,13 +161,14 @@ class CustomerExplanation(ApiView):
 
     @operation(
         "Why this segment?",
-        answers.EXPLANATION,
+        EXPLANATION,
         description="Exact for K-means: feature by feature the customer's value, what is typical of its segment and of "
-        "the runner-up, and the gap between its squared distances to both; positive speaks for its own segment.",
+        "the runner-up, and the gap between its squared distances to both; positive speaks for its own segment. "
+        "`would_move_at` is the nearest value that, all else equal, would move it to the runner-up.",
     )
     def get(self, request: Request, external_id: str) -> Response:
-        pk, values = _known(external_id)
-        found = explain_customer(pk, values)
+        pk, _values = _known(external_id)
+        found = explain_customer(pk)
         if (slug := self.asked["segmentation"]) is not None:
             found = [one for one in found if one.segmentation.slug == slug]
         if not found:
@@ -174,7 +176,7 @@ class CustomerExplanation(ApiView):
         if len(found) > 1:
             slugs = ", ".join(one.segmentation.slug for one in found)
             raise InvalidRequest.at(f"{IN_QUERY}segmentation", "required", f"Say which segmentation: {slugs}.")
-        return Response(answers.of_explanation(found[0]))
+        return Response(of_explanation(found[0]))
 
 
 def _known(external_id: str) -> tuple[int, dict[str, Any]]:

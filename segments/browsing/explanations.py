@@ -1,19 +1,19 @@
 """Why a customer is in its segments: exact for K-means, in the units that people know."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 import numpy as np
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from customers.attributes import FeatureLabel, feature_labels
+from customers.columns import read_columns
 from segments.browsing import words
+from segments.browsing.features import Labels, known_labels
 from segments.browsing.segments import profiles, read_profile
-from segments.kmeans.explaining import FitWord, explain, fit_word
-from segments.kmeans.model import Model, apply_specs
+from segments.kmeans.explaining import Counterfactual, FitWord, counterfactual, explain, fit_word
+from segments.kmeans.model import Model, apply_model
+from segments.kmeans.shapes import Definition, Profile
 from segments.models import Assignment, Run, Segment, Segmentation
 
 NOT_IN_RUN = gettext_lazy(
@@ -25,31 +25,53 @@ NOT_IN_RUN = gettext_lazy(
 class Reason:
     """One feature's part in it.
 
-    number, own, other   its own value, and what is typical of its segment and of the runner-up, in `unit`
+    number, own, other   its own value, and what is typical of its segment and of the runner-up, in `unit`; of a
+                         category the level, and the share of customers with this level there
     gap                  positive speaks for the own segment, negative for the runner-up
     percent              the gap against the largest one, 0 to 100, for drawing
+    would_move           the smallest change of this feature alone that moves the customer to the runner-up; None where
+                         none does
     """
 
     name: str
     label: str
     unit: str
-    number: float | None
+    number: float | str | None
     own: float | None
     other: float | None
     gap: float
     percent: float
+    would_move: Counterfactual | None = None
+    is_category: bool = False
 
     @property
     def value(self) -> str:
+        if isinstance(self.number, str):
+            return self.number.capitalize()
         return words.in_units(self.number, self.unit)
 
     @property
     def typical(self) -> str:
-        return words.in_units(self.own, self.unit)
+        return self._there(self.own)
 
     @property
     def elsewhere(self) -> str:
-        return words.in_units(self.other, self.unit)
+        return self._there(self.other)
+
+    @property
+    def moves_at(self) -> str:
+        """From which value on it would be in the runner-up, all else equal."""
+        if self.would_move is None:
+            return words.NOTHING
+        value = words.in_units(self.would_move.value, self.unit)
+        return (_("{value} or more") if self.would_move.change > 0 else _("{value} or less")).format(value=value)
+
+    def _there(self, figure: float | None) -> str:
+        if not self.is_category:
+            return words.in_units(figure, self.unit)
+        if figure is None:
+            return words.NOTHING
+        return _("{share} like this").format(share=words.percent(figure))
 
     @property
     def speaks_for(self) -> bool:
@@ -100,20 +122,16 @@ class Explanation:
         return sentences[self.fit] if self.fit else ""
 
 
-def explain_customer(pk: int, values: Mapping[str, Any]) -> list[Explanation]:
-    """Where this customer is in every segmentation in use, and why; `values` are its attributes, None for unknown."""
-    labels = feature_labels()
+def explain_customer(pk: int) -> list[Explanation]:
+    """Where the customer with this primary key is in every segmentation in use, and why."""
+    labels = known_labels()
     segmentations = (
         Segmentation.objects.filter(published_run__isnull=False).select_related("published_run").order_by("name")
     )
-    return [
-        _explain(one, one.published_run, pk, values, labels) for one in segmentations if one.published_run is not None
-    ]
+    return [_explain(one, one.published_run, pk, labels) for one in segmentations if one.published_run is not None]
 
 
-def _explain(
-    segmentation: Segmentation, run: Run, pk: int, values: Mapping[str, Any], labels: Mapping[str, FeatureLabel]
-) -> Explanation:
+def _explain(segmentation: Segmentation, run: Run, pk: int, labels: Labels) -> Explanation:
     assignment = Assignment.objects.filter(run_id=run.pk, customer_id=pk).first()
     if assignment is None:
         return Explanation(segmentation, run)
@@ -129,7 +147,7 @@ def _explain(
         distance=assignment.distance,
         joined_at=joined.published_at if joined else None,
         before=_segment_in(joined.baseline_id, pk) if joined else None,
-        reasons=_reasons(run, own, runner_up, values, labels) if runner_up else (),
+        reasons=_reasons(run, pk, own, runner_up, labels) if runner_up else (),
     )
 
 
@@ -139,33 +157,50 @@ def _segment_in(run_id: int | None, pk: int) -> Segment | None:
     return Segment.objects.filter(pk=there.segment_id).first() if there else None
 
 
-def _reasons(
-    run: Run, own: Segment, runner_up: Segment, values: Mapping[str, Any], labels: Mapping[str, FeatureLabel]
-) -> tuple[Reason, ...]:
-    """The features, the strongest first."""
+def _reasons(run: Run, pk: int, own: Segment, runner_up: Segment, labels: Labels) -> tuple[Reason, ...]:
+    """The features, the strongest first; none for a customer, or a feature, that is gone since."""
     model = Model.from_json(run.model or {})
-    names = [spec.name for spec in model.features]
-    raw = np.array([[np.nan if values.get(name) is None else float(values[name]) for name in names]])
+    try:
+        read = read_columns(model.names, Definition.from_json(run.definition).as_of, only=[pk])
+    except KeyError:
+        return ()
+    if not len(read.ids):
+        return ()
     places = {segment.segment_id: index for index, segment in enumerate(model.segments)}
     gaps = explain(
-        apply_specs(model.features, raw),
+        apply_model(model, model.names, read.values, levels=read.levels),
         np.array([places[own.public_id]]),
         np.array([places[runner_up.public_id]]),
         model.centroids,
+        columns=model.columns,
     )[0]
-    typical = {row.segment_id: read_profile(row) for row in profiles([run.pk]).filter(segment__in=[own, runner_up])}
+    moves = counterfactual(model, read.values[0], levels=read.levels)
+    stored = {row.segment_id: read_profile(row) for row in profiles([run.pk]).filter(segment__in=[own, runner_up])}
     largest = max(float(np.abs(gaps).max()), 1e-12)
-    reasons = [
-        Reason(
-            name=name,
-            label=labels[name].label,
-            unit=labels[name].unit,
-            number=values.get(name),
-            own=typical[own.pk].centroid.get(name),
-            other=typical[runner_up.pk].centroid.get(name),
-            gap=float(gap),
-            percent=100 * abs(float(gap)) / largest,
+    reasons = []
+    for name, value, gap in zip(model.names, read.values[0], gaps, strict=True):
+        known = None if np.isnan(value) else float(value)
+        number = read.levels[name][int(known)] if name in read.levels and known is not None else known
+        reasons.append(
+            Reason(
+                name=name,
+                label=labels[name].label,
+                unit=labels[name].unit,
+                number=number,
+                own=_typical(stored[own.pk], name, number),
+                other=_typical(stored[runner_up.pk], name, number),
+                gap=float(gap),
+                percent=100 * abs(float(gap)) / largest,
+                would_move=moves.get(name),
+                is_category=name in read.levels,
+            )
         )
-        for name, gap in zip(names, gaps, strict=True)
-    ]
     return tuple(sorted(reasons, key=lambda reason: -abs(reason.gap)))
+
+
+def _typical(profile: Profile, name: str, value: float | str | None) -> float | None:
+    """What is typical of a segment: the mean of a number, of a category the share of those with this level."""
+    if name in profile.centroid:
+        return profile.centroid[name]
+    category = next((one for one in profile.categories if one.name == name), None)
+    return category.share(value) if category is not None and isinstance(value, str) else None

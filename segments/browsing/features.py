@@ -7,6 +7,7 @@ from django.utils.translation import gettext as _
 from customers.attributes import FeatureLabel, feature_labels
 from customers.overview import Distribution, everybody
 from segments.browsing import words
+from segments.kmeans.definition import presets
 from segments.kmeans.shapes import MOST_MISSING, Definition
 
 
@@ -46,6 +47,7 @@ class FeatureOption:
     note: str
     blocked: str
     bars: tuple[Bar, ...]
+    is_category: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,19 +85,20 @@ def offer() -> Offer:
     whole = everybody()
     known = {one.key: one for one in whole.distributions}
     options = tuple(_option(key, label, known.get(key)) for key, label in feature_labels().items())
-    usable = tuple(option.key for option in options if not option.blocked)
-    presets = []
-    mall = ("annual_income", "spending_score")
-    if set(mall) <= set(usable):
-        presets.append(Preset("income-spending", _("Mall: income × spending"), mall))
-    if len(usable) > len(presets[0].features if presets else ()):
-        presets.append(Preset("everything", _("Everything numeric"), usable))
-    return Offer(whole.customers, options, tuple(presets))
+    usable = tuple(option.key for option in options if not option.blocked and not option.is_category)
+    labels = {
+        "income-spending": _("Mall: income × spending"),
+        "rfm": _("Purchases: recency, frequency, money"),
+        "everything": _("Everything numeric"),
+    }
+    ready = tuple(Preset(one.key, labels[one.key], one.features) for one in presets(usable))
+    return Offer(whole.customers, options, ready)
 
 
 def _option(key: str, label: FeatureLabel, distribution: Distribution | None) -> FeatureOption:
     if distribution is None:
-        return FeatureOption(key, label.label, label.unit, "", "", ())
+        note = _("a category: each value counts as near or far, so one or two are enough") if label.is_category else ""
+        return FeatureOption(key, label.label, label.unit, note, "", (), label.is_category)
     customers = distribution.known + distribution.unknown
     missing = distribution.unknown / customers if customers else 0.0
     blocked = ""
@@ -110,6 +113,8 @@ def _option(key: str, label: FeatureLabel, distribution: Distribution | None) ->
     note = _("known of everybody")
     if missing:
         note = _("{share} missing, filled with the median").format(share=words.percent(missing))
+    if label.is_category:
+        note = _("a category: treating people differently by it should be thought through") if key == "gender" else note
     highest = max((one.count for one in distribution.bins), default=0)
     return FeatureOption(
         key,
@@ -118,4 +123,5 @@ def _option(key: str, label: FeatureLabel, distribution: Distribution | None) ->
         note,
         blocked,
         tuple(Bar(one.label, one.count, round(100 * one.count / highest)) for one in distribution.bins),
+        label.is_category,
     )

@@ -177,7 +177,7 @@ def map_of(run: Run, x: str, y: str) -> Chart:
 def map_choices(run: Run) -> list[tuple[str, str]]:
     """The features that a map of this run may show: key and label."""
     labels = known_labels()
-    return [(name, labels[name].label) for name in Definition.from_json(run.definition).feature_names]
+    return [(spec["name"], labels[spec["name"]].label) for spec in (run.model or {}).get("features", ())]
 
 
 def facts(definition: Definition, labels: Labels) -> list[Fact]:

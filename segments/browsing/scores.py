@@ -38,15 +38,18 @@ class Unreadable:
 def score_rows(run: Run, rows: Sequence[Mapping[str, Any]]) -> list[Scored | Unreadable]:
     """Each row, feature to value, as the model of this run sees it; a value that is missing or None is filled in.
 
-    Yes is 1 and no is 0.
+    Yes is 1 and no is 0; a category is a text.
     """
     model = Model.from_json(run.model or {})
-    reasons = [_wrong(row, model.names) for row in rows]
+    texts = [spec.name for spec in model.categories]
+    reasons = [_wrong(row, model.names, texts) for row in rows]
     good = [place for place, wrong in enumerate(reasons) if not wrong]
     found: dict[int, Scored] = {}
     if good:
-        raw = np.array([[_number(rows[place].get(name)) for name in model.names] for place in good])
-        scores, beyond = score(model, model.names, raw), outside(model, model.names, raw)
+        levels = {name: sorted({rows[place][name] for place in good if rows[place].get(name)}) for name in texts}
+        raw = np.array([[_number(rows[place].get(name), levels.get(name)) for name in model.names] for place in good])
+        scores = score(model, model.names, raw, levels=levels)
+        beyond = outside(model, model.names, raw, levels=levels)
         segments = {one.public_id: one for one in Segment.objects.filter(segmentation=run.segmentation_id)}
         for at, place in enumerate(good):
             own = model.segments[int(scores.nearest[at])]
@@ -64,7 +67,7 @@ def score_rows(run: Run, rows: Sequence[Mapping[str, Any]]) -> list[Scored | Unr
     return [found[place] if place in found else Unreadable(tuple(reasons[place])) for place in range(len(rows))]
 
 
-def _wrong(row: Mapping[str, Any], names: Sequence[str]) -> list[tuple[str, str, str]]:
+def _wrong(row: Mapping[str, Any], names: Sequence[str], texts: Sequence[str]) -> list[tuple[str, str, str]]:
     wrong = [
         (name, "unknown_feature", f"The model does not look at {name!r}. It looks at: {', '.join(names)}.")
         for name in row
@@ -72,10 +75,15 @@ def _wrong(row: Mapping[str, Any], names: Sequence[str]) -> list[tuple[str, str,
     ]
     for name in names:
         value = row.get(name)
-        if value is not None and not (isinstance(value, int | float) and abs(value) < 1e300 and isfinite(value)):
+        if name in texts:
+            if not isinstance(value, str | None):
+                wrong.append((name, "not_a_text", "Give a text or null."))
+        elif value is not None and not (isinstance(value, int | float) and abs(value) < 1e300 and isfinite(value)):
             wrong.append((name, "not_a_number", "Give a number, true, false or null."))
     return wrong
 
 
-def _number(value: float | None) -> float:
-    return np.nan if value is None else float(value)
+def _number(value: float | str | None, levels: Sequence[str] | None) -> float:
+    if value is None or value == "":
+        return np.nan
+    return float(value) if levels is None else float(levels.index(str(value)))

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from math import isnan
 from typing import Any, cast
 
 from django.db.models import F, JSONField, Q, QuerySet, TextField, Value
@@ -9,6 +10,7 @@ from django.db.models.expressions import CombinedExpression
 from django.db.models.functions import Cast
 
 from customers import searching
+from customers.columns import read_columns
 from segments.browsing import words
 from segments.browsing.assignments import members_of
 from segments.browsing.features import Labels, known_labels
@@ -44,6 +46,7 @@ class Card:
     traits: tuple[Trait, ...]
     action: str
     profile: Profile
+    suggestion: naming.Suggestion | None = None
 
     @property
     def share_words(self) -> str:
@@ -53,6 +56,11 @@ class Card:
     def percent(self) -> str:
         """The share as a CSS length needs it."""
         return f"{100 * self.share:.2f}"
+
+    @property
+    def suggested(self) -> str:
+        """What to do with it, where its profile says so."""
+        return words.action(self.suggestion.action) if self.suggestion else ""
 
     @property
     def series(self) -> Series:
@@ -96,11 +104,32 @@ class Portrait:
     # By an id for the page, the features that tell the segments apart best first.
     boxes: dict[str, Chart]
     features: list[FeatureRow]
+    categories: list["CategoryTable"]
 
     @property
     def is_in_use(self) -> bool:
         """Whether readers see this segment now."""
         return self.run.is_published
+
+
+@dataclass(frozen=True, slots=True)
+class LevelRow:
+    """One level of a category: its share here and of everybody."""
+
+    label: str
+    share: str
+    percent: float
+    everybody: str
+    direction: str
+
+
+@dataclass(frozen=True, slots=True)
+class CategoryTable:
+    """A category in a segment beside everybody; `missing` in words where somebody has none."""
+
+    label: str
+    rows: list[LevelRow]
+    missing: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +194,7 @@ def card(row: SegmentProfile, labels: Labels) -> Card:
         traits=traits,
         action=segment.action,
         profile=profile,
+        suggestion=naming.suggest_action(profile, labels.names),
     )
 
 
@@ -228,19 +258,45 @@ def portrait(segment: Segment) -> Portrait | None:
             f"box-{feature.name}": boxes(siblings, everybody, feature.name, labels.with_units) for feature in telling
         },
         features=[_feature_row(feature, everybody.feature(feature.name), labels) for feature in one.profile.features],
+        categories=_categories(one.profile, everybody, labels),
     )
+
+
+def _categories(profile: Profile, everybody: Profile, labels: Labels) -> list[CategoryTable]:
+    """The categories that differ most between segments first; those without anybody are left out."""
+    of_all = {one.name: one for one in everybody.categories}
+    found = sorted((one for one in profile.categories if one.counts), key=lambda one: -one.cramers_v)
+    return [
+        CategoryTable(
+            label=labels[one.name].label,
+            rows=[
+                LevelRow(
+                    label=level.capitalize() if level.islower() else level,
+                    share=words.percent(one.share(level)),
+                    percent=100 * one.share(level),
+                    everybody=words.percent(of_all[one.name].share(level)),
+                    direction="above" if one.share(level) > of_all[one.name].share(level) else "below",
+                )
+                for level in one.counts
+            ],
+            missing=f"{one.missing:,}" if one.missing else "",
+        )
+        for one in found
+    ]
 
 
 def members(segment: Segment, run: Run, *, after: str = "") -> Members:
     """A page of the customers who are in `segment` in its published run, by key."""
     known = known_labels()
-    names = Definition.from_json(run.definition).feature_names
+    definition = Definition.from_json(run.definition)
+    names = [name for name in definition.feature_names if name in known]
     found = searching.find(searching.Wanted(after=after), among=members_of(segment), size=MEMBERS_AT_ONCE)
     assigned = Assignment.objects.filter(run_id=run.pk, customer_id__in=[one.pk for one in found.customers])
     distances = {
         customer: (distance, second)
         for customer, distance, second in assigned.values_list("customer_id", "distance", "runner_up_distance")
     }
+    figures = _figures(names, definition, [one.pk for one in found.customers], known)
     return Members(
         labels=[known[name].with_unit for name in names],
         rows=[
@@ -248,13 +304,32 @@ def members(segment: Segment, run: Run, *, after: str = "") -> Members:
                 pk=one.pk,
                 name=one.full_name,
                 external_id=one.external_id,
-                figures=[(known[name].with_unit, words.number(searching.values(one)[name])) for name in names],
+                figures=figures[one.pk],
                 fit=fit_word(*distances[one.pk]),
             )
             for one in found.customers
         ],
         after=found.after,
     )
+
+
+def _figures(
+    names: Sequence[str], definition: Definition, keys: Sequence[int], labels: Labels
+) -> dict[int, list[tuple[str, str]]]:
+    """Label and value of each feature, as text, by the customer's primary key."""
+    if not keys or not names:
+        return {key: [] for key in keys}
+    read = read_columns(names, definition.as_of, only=keys)
+    found = {}
+    for key, row in zip(read.ids.tolist(), read.values.tolist(), strict=True):
+        texts = [
+            (words.NOTHING if isnan(value) else read.levels[name][int(value)].capitalize())
+            if name in read.levels
+            else words.number(None if isnan(value) else value)
+            for name, value in zip(names, row, strict=True)
+        ]
+        found[int(key)] = [(labels[name].with_unit, text) for name, text in zip(names, texts, strict=True)]
+    return found
 
 
 def everybody_of(run: Run) -> Profile:

@@ -2,6 +2,7 @@
 
 from django.utils.translation import gettext as _
 
+from segments.kmeans.naming import Action
 from segments.kmeans.shapes import Verdict
 
 NOTHING = "–"
@@ -40,6 +41,17 @@ def against_average(z: float) -> str:
         words = _("far above") if z > 0 else _("far below")
     number = f"{z:+.1f}".replace("-", "\u2212") if size >= 0.05 else "0"
     return f"{words} · {number}"
+
+
+def action(suggested: Action) -> str:
+    """What to do, as an imperative."""
+    return {
+        Action.WIN_BACK: _("Win back"),
+        Action.REWARD: _("Reward"),
+        Action.NURTURE: _("Nurture"),
+        Action.INTRODUCE: _("Introduce"),
+        Action.WATCH: _("Watch"),
+    }[suggested]
 
 
 def separation(silhouette: float | None) -> str:

@@ -6,12 +6,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from segments.kmeans.sampling import hashed_order
-from segments.kmeans.shapes import FeatureProfile, Fit, FloatVector, IntVector, Prepared, Profile
+from segments.kmeans.shapes import CategoryProfile, FeatureProfile, Fit, FloatVector, IntVector, Prepared, Profile
 
 BINS = 20
 POINTS = 1_500
 FEWEST_POINTS_OF_A_SEGMENT = 30
 TYPICAL_CUSTOMERS = 5
+MOST_LEVELS_SHOWN = 10
 
 
 def profile(
@@ -21,11 +22,12 @@ def profile(
     salt: int,
     silhouettes: Sequence[float | None],
     stabilities: Sequence[float | None],
+    categories: Sequence["Category"] = (),
 ) -> tuple[Profile, list[Profile]]:
     """The profile of everybody, and that of each group in the order of the fit.
 
     Figures are of the values as they were read, in their own units; missing ones are counted and left out. Standard
-    deviations divide by n.
+    deviations divide by n. `categories` are shown whether or not customers were divided by them.
     """
     # Small numbers sort in linear time.
     by_group = np.split(np.argsort(fit.labels.astype(np.uint8), kind="stable"), fit.sizes.cumsum()[:-1])
@@ -34,11 +36,13 @@ def profile(
         for column, spec in enumerate(prepared.specs)
     ]
     order = hashed_order(prepared.ids, salt)
+    of_everybody, of_groups = _count_levels(categories, fit)
     whole = Profile(
         size=len(prepared.ids),
         share=1.0,
         features=tuple(column.everybody for column in columns),
         centroid={column.everybody.name: column.middle for column in columns},
+        categories=of_everybody,
     )
     return whole, [
         Profile(
@@ -50,9 +54,64 @@ def profile(
             typical=_typical(prepared.ids[rows], fit.distance[rows]),
             silhouette=silhouettes[group],
             stability=stabilities[group],
+            categories=of_groups[group],
         )
         for group, rows in enumerate(by_group)
     ]
+
+
+@dataclass(frozen=True, slots=True)
+class Category:
+    """A category of everybody: (n,) places among its levels, NaN where missing."""
+
+    name: str
+    codes: FloatVector
+    levels: Sequence[str]
+
+
+def _count_levels(
+    categories: Sequence[Category], fit: Fit
+) -> tuple[tuple[CategoryProfile, ...], list[tuple[CategoryProfile, ...]]]:
+    """The profiles of everybody, and of each group, with the levels that are the most frequent of all."""
+    of_everybody: list[CategoryProfile] = []
+    of_groups: list[list[CategoryProfile]] = [[] for _ in range(fit.k)]
+    for category in categories:
+        width = len(category.levels) + 1
+        places = np.where(np.isnan(category.codes), width - 1, category.codes).astype(np.int64)
+        table = np.bincount(fit.labels * width + places, minlength=fit.k * width).reshape(fit.k, width)
+        known = table[:, :-1]
+        if not known.any():
+            continue
+        kept = np.argsort(-known.sum(axis=0), kind="stable")[:MOST_LEVELS_SHOWN]
+        kept = kept[known.sum(axis=0)[kept] > 0]
+        strength = _cramers_v(known)
+        of_everybody.append(_levels_of(category, table.sum(axis=0), kept, strength))
+        for group, counts in enumerate(table):
+            of_groups[group].append(_levels_of(category, counts, kept, strength))
+    return tuple(of_everybody), [tuple(one) for one in of_groups]
+
+
+def _levels_of(category: Category, counts: IntVector, kept: IntVector, strength: float) -> CategoryProfile:
+    shown = {category.levels[place]: int(counts[place]) for place in kept}
+    missing = int(counts[-1])
+    return CategoryProfile(
+        name=category.name,
+        counts=shown,
+        rest=int(counts.sum()) - missing - sum(shown.values()),
+        missing=missing,
+        cramers_v=strength,
+    )
+
+
+def _cramers_v(table: IntVector) -> float:
+    """How strongly rows and columns of a contingency table hang together, 0 to 1 (Cramér 1946)."""
+    table = table[table.sum(axis=1) > 0][:, table.sum(axis=0) > 0]
+    freedom = min(table.shape) - 1
+    if freedom < 1:
+        return 0.0
+    total = table.sum()
+    expected = table.sum(axis=1, keepdims=True) * table.sum(axis=0, keepdims=True) / total
+    return float(np.sqrt((np.square(table - expected) / expected).sum() / total / freedom))
 
 
 @dataclass(frozen=True, slots=True)

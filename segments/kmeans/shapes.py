@@ -244,6 +244,26 @@ class FeatureProfile:
 
 
 @dataclass(frozen=True, slots=True)
+class CategoryProfile:
+    """One category within one segment (or everybody): the most frequent levels with how many have each.
+
+    `rest` counts those of other levels, `missing` those without one; `cramers_v` is how much the segments differ in it
+    (Cramér 1946), 0 to 1.
+    """
+
+    name: str
+    counts: Mapping[str, int]
+    rest: int
+    missing: int
+    cramers_v: float
+
+    def share(self, level: str) -> float:
+        """Of those whose level is known."""
+        known = sum(self.counts.values()) + self.rest
+        return self.counts.get(level, 0) / known if known else 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class Profile:
     """What a segment looks like: the one type from the worker to the chart and the JSON.
 
@@ -259,6 +279,7 @@ class Profile:
     typical: tuple[int, ...] = ()
     silhouette: float | None = None
     stability: float | None = None
+    categories: tuple[CategoryProfile, ...] = ()
 
     def feature(self, name: str) -> FeatureProfile:
         """The feature of that name. Raises KeyError."""
@@ -285,4 +306,5 @@ class Profile:
             typical=tuple(value["typical"]),
             silhouette=value["silhouette"],
             stability=value["stability"],
+            categories=tuple(CategoryProfile(**one) for one in value.get("categories", ())),
         )

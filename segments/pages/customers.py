@@ -177,7 +177,7 @@ def customer(request: HttpRequest, pk: int) -> HttpResponse:
             "customer": one,
             "facts": searching.facts(known),
             "purchases": searching.purchases_of(pk, datetime.now(UTC).date()),
-            "explanations": explain_customer(pk, known),
+            "explanations": explain_customer(pk),
         },
     )
 

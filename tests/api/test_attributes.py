@@ -29,7 +29,7 @@ def test_a_registered_attribute_is_told_after_the_built_in_ones() -> None:
     Attribute.objects.create(key="tier", label="Tier", kind="category", categories=["gold", "silver"])
     last = Caller("customers:read").pull("/attributes")[-1]
     assert (last["key"], last["kind"], last["categories"]) == ("tier", "category", ["gold", "silver"])
-    assert (last["is_built_in"], last["is_feature"]) == (False, False)
+    assert (last["is_built_in"], last["is_feature"]) == (False, True)
 
 
 def test_pages_of_any_size_give_each_attribute_once() -> None:

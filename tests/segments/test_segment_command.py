@@ -82,7 +82,7 @@ def test_the_same_name_again_is_the_same_segmentation_with_the_same_segments(seg
     ("arguments", "features", "words"),
     [
         ((), "annual_income,shoe_size", "no feature 'shoe_size'"),
-        ((), "annual_income,gender", "no feature 'gender'"),
+        ((), "annual_income,city", "no feature 'city'"),
         ((), "annual_income,annual_income", "named twice"),
         ((), " , ", "at least one feature"),
         (("--k", "1"), "age", "--k: This must be a whole number from 2 to 30"),
