@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from django.utils.translation import gettext as _
 
-from customers.attributes import FeatureLabel, feature_labels
+from customers.attributes import FeatureLabel, columns, feature_labels
 from customers.overview import Distribution, everybody
 from segments.browsing import words
 from segments.kmeans.definition import presets
@@ -60,12 +60,24 @@ class Preset:
 
 
 @dataclass(frozen=True, slots=True)
+class AttributeOption:
+    """An attribute that customers may be asked for to take part; `kind` as the registry of attributes has it."""
+
+    key: str
+    label: str
+    kind: str
+    categories: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Offer:
     """Everything to choose from, and how many customers there are to divide."""
 
     customers: int
     options: tuple[FeatureOption, ...]
     presets: tuple[Preset, ...]
+    # What may be asked of customers to take part.
+    attributes: tuple[AttributeOption, ...] = ()
 
 
 def known_labels() -> Labels:
@@ -92,7 +104,8 @@ def offer() -> Offer:
         "everything": _("Everything numeric"),
     }
     ready = tuple(Preset(one.key, labels[one.key], one.features) for one in presets(usable))
-    return Offer(whole.customers, options, ready)
+    asked = tuple(AttributeOption(one.key, one.label, one.kind.value, tuple(one.categories)) for one in columns())
+    return Offer(whole.customers, options, ready, asked)
 
 
 def _option(key: str, label: FeatureLabel, distribution: Distribution | None) -> FeatureOption:

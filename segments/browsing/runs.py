@@ -7,11 +7,11 @@ from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from segments.browsing import words
+from segments.browsing import conditions, words
 from segments.browsing.features import Labels, known_labels
 from segments.browsing.segments import Card, cards, direction, everybody_of
 from segments.charts import Chart, elbow, quality, scatter, separation
-from segments.kmeans.shapes import Definition, Measured, Profile, Scaling
+from segments.kmeans.shapes import Definition, Measured, Missing, Profile, Scaling
 from segments.models import Candidate, Run, Segmentation
 
 # Beyond this many standard deviations a cell of the heat table does not get any stronger.
@@ -202,9 +202,21 @@ def facts(definition: Definition, labels: Labels) -> list[Fact]:
         Fact(_("Features"), ", ".join(weighed)),
         Fact(_("Weighed"), scalings[definition.scaling]),
         Fact(_("Number of segments"), number),
-        Fact(_("Missing values"), _("Filled with the median")),
+        Fact(_("Who takes part"), conditions.in_words(definition)),
+        Fact(_("Missing values"), _missing(definition, labels)),
         Fact(_("Seed"), str(definition.seed)),
     ]
+
+
+def _missing(definition: Definition, labels: Labels) -> str:
+    """What stands in for unknown values; the exceptions by name."""
+    usual, words_of = Missing.MEDIAN, {Missing.MEDIAN: _("median"), Missing.MEAN: _("mean"), Missing.ZERO: _("zero")}
+    others = [
+        f"{labels[one.name].label}: {words_of[one.missing] if isinstance(one.missing, Missing) else f'{one.missing:g}'}"
+        for one in definition.features
+        if one.missing != usual
+    ]
+    return "; ".join([_("Filled with the median"), *others])
 
 
 def _run_facts(run: Run) -> list[Fact]:

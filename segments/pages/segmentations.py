@@ -74,6 +74,7 @@ def new(request: HttpRequest) -> HttpResponse:
         request.POST or None,
         options=offer.options,
         customers=offer.customers,
+        attributes=offer.attributes,
         initial={"features": _ticked(request, offer)},
     )
     if request.method == "POST" and form.is_valid():
@@ -107,6 +108,7 @@ def edit(request: HttpRequest, slug: str) -> HttpResponse:
         request.POST or None,
         options=offer.options,
         customers=offer.customers,
+        attributes=offer.attributes,
         before=before,
         initial=SegmentationForm.initial_of(segmentation.name, segmentation.description, before),
     )
