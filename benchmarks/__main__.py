@@ -18,6 +18,8 @@ BENCHMARKS = {
     "import_again": "imports",
     "run_k": "runs",
     "run_auto": "runs",
+    "publish": "publishing",
+    "score": "publishing",
     "page": "members",
     "stream": "members",
     "customer_list": "customer_list",

@@ -77,6 +77,9 @@ def demo_site() -> Iterator[tuple[str, str]]:
             process.send_signal(signal.SIGINT)
             process.wait(60)
 
+# What is folded on a page and should be seen.
+UNFOLDED = "form > details.card, #moves > details"
+
 
 def chromium() -> str | None:
     """The system's browser; None for the one that Playwright brings."""
@@ -105,6 +108,8 @@ def addresses(page: Page, url: str) -> dict[str, str]:
         "segmentations": "/segmentations/",
         "segmentation": segmentation,
         "segmentation-new": "/segmentations/new",
+        "segmentation-edit": f"{segmentation}/edit",
+        "segmentation-schedule": f"{segmentation}/schedule",
         "run": linked(segmentation, r"/runs/run_\w+")[0],
         "run-compare": linked(segmentation, r"/runs/run_\w+")[0] + "/compare",
         "segments": "/segments/",
@@ -176,6 +181,7 @@ def take(url: str, password: str, folder: Path, only: set[str]) -> None:
                     continue
                 page.goto(url + path)
                 page.wait_for_load_state("networkidle")
+                page.eval_on_selector_all(UNFOLDED, "all => all.forEach(one => { one.open = true; })")
                 # As high as the page is, so that the sidebar reaches down to its end.
                 whole = page.evaluate("document.documentElement.scrollHeight")
                 page.set_viewport_size({"width": look.width, "height": max(look.height, whole)})

@@ -63,8 +63,7 @@ class Reason:
         """From which value on it would be in the runner-up, all else equal."""
         if self.would_move is None:
             return words.NOTHING
-        value = words.in_units(self.would_move.value, self.unit)
-        return (_("{value} or more") if self.would_move.change > 0 else _("{value} or less")).format(value=value)
+        return f"{'≥' if self.would_move.change > 0 else '≤'}\u00a0{words.in_units(self.would_move.value, self.unit)}"
 
     def _there(self, figure: float | None) -> str:
         if not self.is_category:

@@ -1,0 +1,168 @@
+"""Publishing and scoring beside the least that the database, and the arithmetic, must do for them."""
+
+import threading
+import time
+from collections.abc import Callable
+
+import numpy as np
+from django.db import connection, connections
+from psycopg import sql
+
+from benchmarks import given
+from benchmarks.measuring import Claim, Contestant, Measured, interleaved
+from benchmarks.runs import FEATURES, SPARE
+from customers.columns import read_columns
+from segmentation_site.database.copying import binary_rows
+from segmentation_site.database.partitions import drop_partition, load_partition
+from segmentation_site.jobs import leases
+from segments import defining, publishing, running, scoring, starting
+from segments.browsing.members import Members
+from segments.kmeans.model import Model, score
+from segments.models import Assignment, Change, Run, Segmentation
+
+TABLE = Assignment._meta.db_table
+MOVED = 0.1
+
+
+def measure_publish(customers: int, rounds: int) -> Measured:
+    """Going to and fro between two runs, a tenth of the customers elsewhere; and: one hash join of both partitions."""
+    first, second = _two_runs(customers)
+    ours, floor = "publish, a tenth moved", "one hash join of the two partitions"
+    idle = _page_times(first.segmentation, lambda: time.sleep(3))
+    meanwhile: list[float] = []
+
+    def publish() -> None:
+        segmentation = Segmentation.objects.get(pk=first.segmentation_id)
+        publishing.publish(second if segmentation.published_run_id == first.pk else first, by=None)
+
+    def publish_while_somebody_reads() -> None:
+        meanwhile.extend(_page_times(first.segmentation, publish))
+
+    seconds = interleaved(
+        {ours: Contestant(publish, before=_settled), floor: Contestant(lambda: _join(first, second))}, rounds
+    )
+    for _ in range(rounds):
+        publish_while_somebody_reads()
+    moved = Change.objects.filter(segmentation_id=first.segmentation_id, kind=Change.Kind.MOVED)
+    note = (
+        f"a page of 100 members, p99: {1000 * _p99(idle):.1f} ms when idle, {1000 * _p99(meanwhile):.1f} ms while"
+        f" publishing ({len(meanwhile)} pages); {moved.count() // (2 * rounds + 1):,} moved each time"
+    )
+    return Measured(f"{customers:,} customers in both runs", seconds, (Claim(ours, floor, 2.0),), (note,))
+
+
+def measure_score(customers: int, rounds: int) -> Measured:
+    """Everybody is new to the published model: places, sizes and the feed; and: read, assign, COPY of the places."""
+    given.customers_in_place(customers)
+    run = _published()
+    model = Model.from_json(run.model or {})
+    ours, floor = "score everybody, tell the feed", "read, assign, COPY"
+    seconds = interleaved(
+        {
+            ours: Contestant(scoring.score_changes, before=lambda: _nobody_scored(run)),
+            floor: Contestant(lambda: _read_assign_copy(model)),
+        },
+        rounds,
+    )
+    assert Assignment.objects.filter(run_id=run.pk).count() == customers
+    return Measured(f"{customers:,} new customers, {len(FEATURES)} features", seconds, (Claim(ours, floor, 1.3),))
+
+
+def _published() -> Run:
+    for segmentation in Segmentation.objects.all():
+        defining.delete_segmentation(segmentation)
+    definition = defining.read_definition({"features": FEATURES, "k": 5})
+    segmentation = defining.create_segmentation(name="Benchmark", definition=definition)
+    return _carried_out(segmentation, publish=True)
+
+
+def _carried_out(segmentation: Segmentation, *, publish: bool) -> Run:
+    run = starting.start_run(segmentation, by=None, publish=publish, ring=False)
+    leases.carry_out(Run, run.pk, running.execute)
+    return Run.objects.select_related("segmentation").get(pk=run.pk)
+
+
+def _two_runs(customers: int) -> tuple[Run, Run]:
+    given.customers_in_place(customers)
+    first = _published()
+    given.imported(given.customers_file(customers, changed=MOVED))
+    given.vacuum()
+    return first, _carried_out(first.segmentation, publish=False)
+
+
+def _settled() -> None:
+    """Nothing of the round before left to write, and nobody left to be scored."""
+    with connection.cursor() as cursor:
+        cursor.execute("CHECKPOINT")
+
+
+def _join(first: Run, second: Run) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT set_config('work_mem', '256MB', false)")
+        cursor.execute(
+            sql.SQL(
+                "SELECT count(*) FROM (SELECT customer_id, segment_id FROM {table} WHERE run_id = {first}) AS one"
+                " FULL JOIN (SELECT customer_id, segment_id FROM {table} WHERE run_id = {second}) AS other"
+                " USING (customer_id) WHERE one.segment_id IS DISTINCT FROM other.segment_id"
+            ).format(table=sql.Identifier(TABLE), first=sql.Literal(first.pk), second=sql.Literal(second.pk))
+        )
+        cursor.fetchone()
+
+
+def _page_times(segmentation: Segmentation, work: Callable[[], object]) -> list[float]:
+    """Seconds of each page of members that somebody else reads while `work` is done."""
+    times: list[float] = []
+    is_over = threading.Event()
+
+    def read() -> None:
+        try:
+            while not is_over.is_set():
+                started = time.perf_counter()
+                run = Segmentation.objects.select_related("published_run").get(pk=segmentation.pk).published_run
+                Members(run).page(0, 100)
+                times.append(time.perf_counter() - started)
+        finally:
+            connections.close_all()
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    try:
+        work()
+    finally:
+        is_over.set()
+        reader.join()
+    return times
+
+
+def _p99(times: list[float]) -> float:
+    return float(np.percentile(times, 99))
+
+
+def _nobody_scored(run: Run) -> None:
+    """The published run has nobody in it, and its feed is empty."""
+    Change.objects.all().delete()
+    load_partition(TABLE, "run_id", run.pk, ["customer_id"], [])
+    Segmentation.objects.filter(pk=run.segmentation_id).update(scored_until=0, last_change=0, is_drift_due=False)
+    _settled()
+
+
+def _read_assign_copy(model: Model) -> None:
+    columns = read_columns(model.names)
+    found = score(model, model.names, columns.values, levels=columns.levels)
+    load_partition(
+        TABLE,
+        "run_id",
+        SPARE,
+        ["customer_id", "segment_id", "distance", "runner_up_id", "runner_up_distance", "joined_run_id"],
+        binary_rows(
+            [
+                columns.ids,
+                found.nearest,
+                found.distance.astype(np.float32),
+                found.runner_up,
+                found.runner_up_distance.astype(np.float32),
+                np.zeros(len(columns.ids), np.int64),
+            ]
+        ),
+    )
+    drop_partition(TABLE, SPARE)
