@@ -1,10 +1,12 @@
 """What every test may ask for: people, real data, a real worker."""
 
 import os
+import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from urllib.request import urlopen
 
 import pytest
 from celery import current_app
@@ -77,6 +79,37 @@ def signed_in() -> Callable[[User], Client]:
         return client
 
     return sign_in
+
+
+@pytest.fixture(scope="session")
+def web(django_db_setup: None) -> Iterator[str]:
+    """The address of a real web server on the suite's database, with the static files as they are delivered."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    env = os.environ | {"DATABASE_URL": given.url_of_test_database(), "SEGMENTATION_PROCESS": "web"}
+    subprocess.run(
+        [sys.executable, "manage.py", "collectstatic", "--noinput"], cwd=ROOT, env=env, check=True, stdout=-3
+    )
+    command = [sys.executable, "-m", "gunicorn", "segmentation_site.wsgi", "--bind", f"127.0.0.1:{port}"]
+    options = ["--workers", "1", "--worker-class", "gthread", "--threads", "4", "--log-level", "warning"]
+    process = subprocess.Popen([*command, *options, "--control-socket", f"{env['DATA_DIR']}/ctl"], cwd=ROOT, env=env)
+    url = f"http://127.0.0.1:{port}"
+    try:
+        given.eventually(lambda: _answers(url), what="the web server")
+        yield url
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def _answers(url: str) -> bool:
+    try:
+        with urlopen(f"{url}/livez", timeout=5):  # noqa: S310 - a site of our own
+            return True
+    except OSError:
+        # Refused, or slow on a busy machine: it comes up still.
+        return False
 
 
 @pytest.fixture(scope="session")

@@ -2,20 +2,15 @@
 
 import os
 import shutil
-import socket
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
-from urllib.request import urlopen
 
 import pytest
 from django.contrib.auth.models import User
 from playwright.sync_api import ConsoleMessage, Page, sync_playwright
 
 from tests import given
-from tests.conftest import ROOT
 
 # Playwright's synchronous calls run beside an event loop, in which Django otherwise refuses to ask the database.
 os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
@@ -59,37 +54,6 @@ def browser_type_launch_args() -> dict[str, object]:
 @pytest.fixture(scope="session")
 def browser_context_args() -> dict[str, object]:
     return {"viewport": {"width": WIDE[0], "height": WIDE[1]}, "reduced_motion": "reduce"}
-
-
-@pytest.fixture(scope="session")
-def web(django_db_setup: None) -> Iterator[str]:
-    """The address of a real web server on the suite's database, with the static files as they are delivered."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    env = os.environ | {"DATABASE_URL": given.url_of_test_database(), "SEGMENTATION_PROCESS": "web"}
-    subprocess.run(
-        [sys.executable, "manage.py", "collectstatic", "--noinput"], cwd=ROOT, env=env, check=True, stdout=-3
-    )
-    command = [sys.executable, "-m", "gunicorn", "segmentation_site.wsgi", "--bind", f"127.0.0.1:{port}"]
-    options = ["--workers", "1", "--worker-class", "gthread", "--threads", "4", "--log-level", "warning"]
-    process = subprocess.Popen([*command, *options, "--control-socket", f"{env['DATA_DIR']}/ctl"], cwd=ROOT, env=env)
-    url = f"http://127.0.0.1:{port}"
-    try:
-        given.eventually(lambda: _answers(url), what="the web server")
-        yield url
-    finally:
-        process.terminate()
-        process.wait(30)
-
-
-def _answers(url: str) -> bool:
-    try:
-        with urlopen(f"{url}/livez", timeout=5):  # noqa: S310 - a site of our own
-            return True
-    except OSError:
-        # Refused, or slow on a busy machine: it comes up still.
-        return False
 
 
 @pytest.fixture
