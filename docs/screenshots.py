@@ -77,6 +77,7 @@ def demo_site() -> Iterator[tuple[str, str]]:
             process.send_signal(signal.SIGINT)
             process.wait(60)
 
+
 # What is folded on a page and should be seen.
 UNFOLDED = "form > details.card, #moves > details"
 
