@@ -17,7 +17,7 @@ from psycopg import sql
 
 from customers import attributes, purchases, selecting
 from customers.files.schema import Column, Kind
-from customers.models import Customer
+from customers.models import Consent, Customer
 from customers.selecting import Where
 from segmentation_site.database.copying import read_arrays
 from segmentation_site.http.spreadsheets import FORMULA_PATTERN, NUMBER_PATTERN
@@ -229,12 +229,14 @@ class Joined:
     external_id, values   columns to select, each under its key; `values` is a list that may be empty
     join                  gives them the name `customer`; rows whose customer is gone stay, without values
     is_there              whether the customer of a row is still there
+    is_contactable        whether it is, and agreed to be contacted
     """
 
     external_id: sql.Composed
     values: list[sql.Composed]
     join: sql.Composed
     is_there: sql.SQL
+    is_contactable: sql.Composed
 
 
 def joined(customer_id: sql.Composable, keys: Sequence[str] = (), *, for_spreadsheets: bool = False) -> Joined:
@@ -245,7 +247,7 @@ def joined(customer_id: sql.Composable, keys: Sequence[str] = (), *, for_spreads
     known = {column.key: column for column in attributes.columns()}
     external_id, *values = [
         sql.SQL("{} AS {}").format(
-            _harmless(column) if for_spreadsheets and column.kind in _TEXTS else _of_customer(column),
+            harmless(_of_customer(column)) if for_spreadsheets and column.kind in _TEXTS else _of_customer(column),
             sql.Identifier(column.key),
         )
         for column in [known[key] for key in ("external_id", *keys)]
@@ -253,16 +255,16 @@ def joined(customer_id: sql.Composable, keys: Sequence[str] = (), *, for_spreads
     join = sql.SQL("LEFT JOIN {} AS customer ON customer.id = {}").format(
         sql.Identifier(Customer._meta.db_table), customer_id
     )
-    return Joined(external_id, values, join, sql.SQL("customer.id IS NOT NULL"))
+    is_contactable = sql.SQL("customer.consent = {}").format(sql.Literal(Consent.GRANTED.value))
+    return Joined(external_id, values, join, sql.SQL("customer.id IS NOT NULL"), is_contactable)
 
 
 def _of_customer(column: Column) -> sql.Composed:
     return sql.SQL("customer.{}").format(sql.Identifier(attributes.name_in_table(column.key)))
 
 
-def _harmless(column: Column) -> sql.Composed:
-    """The same rule as segmentation_site.http.spreadsheets has, in SQL."""
-    value = _of_customer(column)
+def harmless(value: sql.Composable) -> sql.Composed:
+    """A text as a spreadsheet may have it: the rule of segmentation_site.http.spreadsheets, in SQL."""
     return sql.SQL("CASE WHEN {0} ~ {1} AND {0} !~ {2} THEN {3} || {0} ELSE {0} END").format(
         value, sql.Literal(FORMULA_PATTERN), sql.Literal(NUMBER_PATTERN), sql.Literal("'")
     )

@@ -116,6 +116,8 @@ def addresses(page: Page, url: str) -> dict[str, str]:
         "segments": "/segments/",
         # The largest is the average one, of whom there is least to say.
         "segment": linked("/segments/", r"/segments/sgm_\w+")[1],
+        "exports": "/exports/",
+        "export-new": "/exports/new",
         "api-keys": "/api-keys/",
         "api-key-new": "/api-keys/new",
         "customer-erase": linked("/customers/", r"/customers/\d+")[0] + "/erase",

@@ -142,6 +142,12 @@ UNFOLD: dict[str, Any] = {
                 "title": _("Connect"),
                 "items": [
                     {
+                        "title": _("Exports"),
+                        "icon": "download",
+                        "link": "/exports/",
+                        "permission": _who_may("EXPORT"),
+                    },
+                    {
                         "title": _("API keys"),
                         "icon": "key",
                         "link": "/api-keys/",

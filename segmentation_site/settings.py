@@ -227,6 +227,7 @@ JOB_SWEEP_SECONDS = env.int("JOB_SWEEP_SECONDS", default=15)
 # How many runs of a segmentation can be gone back to, beside the one in use; how long imports keep files and rows.
 RUNS_KEPT = env.int("RUNS_KEPT", default=10)
 IMPORTS_KEPT_DAYS = env.int("IMPORTS_KEPT_DAYS", default=90)
+EXPORTS_KEPT_DAYS = env.int("EXPORTS_KEPT_DAYS", default=7)
 AUDIT_KEPT_DAYS = env.int("AUDIT_KEPT_DAYS", default=730)
 if AUDIT_KEPT_DAYS < 30:
     raise ImproperlyConfigured("AUDIT_KEPT_DAYS is at least 30: the database itself keeps entries for so long.")

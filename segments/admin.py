@@ -13,7 +13,7 @@ from unfold.contrib.filters.admin import RangeDateTimeFilter
 from unfold.decorators import display
 
 from segmentation_site.access.kept_admin import HistoryAdmin, KeptAdmin
-from segments.models import Candidate, Run, Segment, Segmentation, SegmentProfile
+from segments.models import Candidate, Export, Run, Segment, Segmentation, SegmentProfile
 
 
 @admin.register(Segmentation)
@@ -66,6 +66,26 @@ class RunAdmin(HistoryAdmin):
     )
     def use(self, run: Run) -> str:
         return str(run.state.label)
+
+
+@admin.register(Export)
+class ExportAdmin(HistoryAdmin):
+    list_display = (
+        "public_id",
+        "about",
+        "status",
+        "format",
+        "hashed",
+        "rows",
+        "created_by",
+        "created_at",
+    )
+    list_select_related = ("created_by",)
+    list_filter = ("status", "format", "hashed", ("created_at", RangeDateTimeFilter))
+    list_filter_submit = True
+    search_fields = ("public_id", "about", "segmentation__name")
+    # The file has a page that records who fetches it.
+    exclude = ("lease_token", "file")
 
 
 @admin.register(Candidate)

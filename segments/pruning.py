@@ -4,7 +4,7 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
-from segmentation_site.jobs.models import JobStatus
+from segmentation_site.jobs.models import ACTIVE, JobStatus
 from segments.models import Run, Segmentation
 from segments.storing import drop_assignments
 
@@ -26,6 +26,7 @@ def _prune(segmentation_pk: int) -> int:
         others = (
             Run.objects.filter(segmentation=segmentation, status=JobStatus.DONE, pruned_at=None)
             .exclude(pk=segmentation.published_run_id or 0)
+            .exclude(exports__status__in=ACTIVE)
             .order_by("-pk")[settings.RUNS_KEPT :]
         )
         old = list(others)

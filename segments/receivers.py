@@ -12,8 +12,8 @@ from segmentation_site.access.audit import Action
 from segmentation_site.jobs import bell
 from segmentation_site.webhooks import outbox
 from segmentation_site.webhooks.events import Event
-from segments import recording, refitting
-from segments.models import SCORE, Segmentation
+from segments import exporting, recording, refitting
+from segments.models import SCORE, Change, Segmentation
 from segments.signals import drift_detected
 
 
@@ -21,6 +21,8 @@ from segments.signals import drift_detected
 def take_out_of_segments(customer_ids: Sequence[int], kind: str, **kwargs: Any) -> None:
     """Who goes leaves every run, and the feed says so."""
     recording.record_removal(customer_ids, kind=kind)
+    if kind == Change.Kind.ERASED:
+        exporting.take_back()
 
 
 @receiver(customers_changed)

@@ -3,8 +3,8 @@
 from celery import shared_task
 
 from segmentation_site.jobs import leases
-from segments import pruning, refitting
-from segments.models import LOOK, SCORE, Run
+from segments import exporting, pruning, refitting
+from segments.models import LOOK, SCORE, Export, Run
 
 
 @shared_task(name=Run.task)
@@ -14,6 +14,20 @@ def execute_run(run_id: int) -> None:
     from segments import running
 
     leases.carry_out(Run, run_id, running.execute)
+
+
+@shared_task(name=Export.task)
+def execute_export(export_id: int) -> None:
+    """Carry out one export."""
+    from segments import delivering
+
+    leases.carry_out(Export, export_id, delivering.execute)
+
+
+@shared_task(name=Export.prune_task)
+def prune_exports() -> None:
+    """Delete files that have expired."""
+    exporting.prune()
 
 
 @shared_task(name=LOOK)

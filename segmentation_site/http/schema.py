@@ -31,6 +31,7 @@ REFUSALS = {
     404: "There is nothing here, or nothing that you may see.",
     406: "None of the formats in `Accept` is to be had here.",
     409: "A conflict; nothing was done.",
+    410: "It was here and is no longer kept.",
     412: "It was changed meanwhile.",
     413: "The file is too large.",
     415: "This is not a kind of body, or of file, that can be read.",

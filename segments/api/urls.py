@@ -6,6 +6,7 @@ from segments.api.batches import CustomerBatch, CustomerLookup
 from segments.api.changes import Changes
 from segments.api.comparisons import RunCompare
 from segments.api.customers import CustomerExplanation, CustomerOne, Customers
+from segments.api.exports import ExportFile, ExportOne, Exports
 from segments.api.matches import RunMatches
 from segments.api.members import SegmentationMembers, SegmentMembers
 from segments.api.runs import RunCancel, RunModel, RunOne, RunPublish, Runs
@@ -29,6 +30,9 @@ urlpatterns = [
     path("runs/<str:public_id>/model", RunModel.as_view(), name="api-run-model"),
     path("segments/<str:public_id>", SegmentOne.as_view(), name="api-segment"),
     path("segments/<str:public_id>/members", SegmentMembers.as_view(), name="api-segment-members"),
+    path("exports", Exports.as_view(), name="api-exports"),
+    path("exports/<str:public_id>", ExportOne.as_view(), name="api-export"),
+    path("exports/<str:public_id>/file", ExportFile.as_view(), name="api-export-file"),
     path("customers", Customers.as_view(), name="api-customers"),
     path("customers/batch", CustomerBatch.as_view(), name="api-customers-batch"),
     path("customers/lookup", CustomerLookup.as_view(), name="api-customers-lookup"),

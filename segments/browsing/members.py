@@ -8,7 +8,7 @@ from typing import Any
 from django.db import connection, transaction
 from psycopg import sql
 
-from customers.columns import joined
+from customers.columns import harmless, joined
 from segmentation_site.database.copying import copy_out
 from segments.kmeans.explaining import BORDERLINE_BELOW, CLOSE_BELOW, FitWord
 from segments.models import Assignment, Run, Segment
@@ -56,6 +56,10 @@ class Members:
     run: Run | None
     segment: Segment | None = None
     fields: tuple[str, ...] = ()
+    # Only those who agreed to be contacted.
+    is_contactable: bool = False
+    # Whether the name of the segment stands beside its id.
+    with_names: bool = False
 
     def page(self, after: int, size: int) -> tuple[list[dict[str, Any]], int | None]:
         """At most `size` members after a primary key of a customer, by key, and the key that the next page comes after.
@@ -80,14 +84,29 @@ class Members:
 
     def stream(self, form: Stream) -> Iterator[bytes]:
         """Everybody, in chunks of about 64 KB, in constant memory and, being one statement, from one snapshot."""
-        everybody = sql.SQL("SELECT {} WHERE {}").format(
-            self._members(for_spreadsheets=form is Stream.CSV), joined(sql.SQL("member.customer_id")).is_there
-        )
         with transaction.atomic():
             with connection.cursor() as cursor:
                 # A pull of millions takes as long as its reader needs.
                 cursor.execute("SET LOCAL statement_timeout = 0")
-            yield from copy_out(_COPY[form].format(everybody))
+            yield from copy_out(self.copy_statement(form))
+
+    def copy_statement(self, form: Stream) -> sql.Composed:
+        """The COPY of everybody; in CSV no text begins as a formula would."""
+        return _COPY[form].format(
+            sql.SQL("SELECT {} WHERE {}").format(self._members(for_spreadsheets=form is Stream.CSV), self._is_wanted())
+        )
+
+    def count(self) -> int:
+        """How many `stream` brings."""
+        with connection.cursor() as cursor:
+            cursor.execute(
+                sql.SQL("SELECT count(*) FROM (SELECT {} WHERE {}) AS one").format(self._members(), self._is_wanted())
+            )
+            return int(cursor.fetchone()[0])
+
+    def _is_wanted(self) -> sql.Composable:
+        customers = joined(sql.SQL("member.customer_id"))
+        return customers.is_contactable if self.is_contactable else customers.is_there
 
     def _members(self, window: sql.Composable = _NOTHING, *, for_spreadsheets: bool = False) -> sql.Composed:
         """The columns and tables of a statement; `window` ends the query of assignments that all others hang on."""
@@ -109,6 +128,15 @@ class Members:
                 [
                     customers.external_id,
                     sql.SQL("segment.public_id AS segment_id"),
+                    *(
+                        [
+                            sql.SQL("{} AS segment_name").format(
+                                harmless(sql.SQL("segment.name")) if for_spreadsheets else sql.SQL("segment.name")
+                            )
+                        ]
+                        if self.with_names
+                        else []
+                    ),
                     sql.SQL("member.distance"),
                     sql.SQL("{} AS fit").format(_FIT),
                     sql.SQL("{} AS joined_at").format(_MOMENT),

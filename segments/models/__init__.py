@@ -2,6 +2,7 @@
 
 from segments.models.assignment import Assignment
 from segments.models.change import Change
+from segments.models.export import Export, FileFormat, Hashing
 from segments.models.profile import SegmentProfile
 from segments.models.run import Candidate, Origin, Run
 from segments.models.segment import Segment
@@ -17,6 +18,9 @@ __all__ = [
     "Assignment",
     "Candidate",
     "Change",
+    "Export",
+    "FileFormat",
+    "Hashing",
     "Origin",
     "Run",
     "Segment",

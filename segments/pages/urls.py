@@ -1,6 +1,6 @@
 """Addresses of the pages on segments: each noun's file holds its own list."""
 
-from segments.pages import customers, overview, runs, segmentations, segments
+from segments.pages import customers, exports, overview, runs, segmentations, segments
 
 urlpatterns = [
     *overview.urlpatterns,
@@ -8,4 +8,5 @@ urlpatterns = [
     *segmentations.urlpatterns,
     *runs.urlpatterns,
     *segments.urlpatterns,
+    *exports.urlpatterns,
 ]

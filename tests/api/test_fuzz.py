@@ -19,8 +19,10 @@ from schemathesis.specs.openapi.checks import (
 
 from segmentation_site.access import keys
 from segmentation_site.access.scopes import Scope
+from segmentation_site.jobs import leases
 from segmentation_site.webhooks import registering
-from segments.models import Run, Segment
+from segments import delivering, exporting
+from segments.models import Export, Run, Segment
 from tests.api.calling import Caller, data
 
 # Per endpoint and kind of request; the same ones each time.
@@ -53,6 +55,13 @@ def send(operation: APIOperation, address: str, secret: str, **given_parameters:
     return sent
 
 
+def exported(run: Run) -> Export:
+    """An export whose file can be fetched."""
+    export = exporting.start_export(run.segmentation, None, by=None, contactable_only=False, ring=False)
+    assert leases.carry_out(Export, export.pk, delivering.execute)
+    return export
+
+
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("is_reading", [True, False], ids=["reading", "changing"])
 def test_no_request_makes_the_site_fail(
@@ -70,6 +79,7 @@ def test_no_request_makes_the_site_fail(
         "runs": published.public_id,
         "segments": Segment.objects.first().public_id,  # type: ignore[union-attr]
         "webhooks": webhook.public_id,
+        "exports": exported(published).public_id,
         "delivery_id": registering.test(webhook, by=None).public_id,
     }
     found = list(schema.get_all_operations())

@@ -127,6 +127,8 @@ def addresses(transactional_db: None, admin: User) -> list[str]:
         f"/runs/{run.public_id}",
         "/segments/",
         *(f"/segments/{segment.public_id}" for segment in Segment.objects.all()),
+        "/exports/",
+        "/exports/new",
         "/api-keys/",
         "/api-keys/new",
         "/webhooks/",

@@ -9,11 +9,12 @@ import requests
 
 from segmentation_site.embedded import postgres
 from segmentation_site.embedded.folder import USER, DataFolder
+from tests import given
 from tests.chaos.trial import IMPORTS, RUNS, Trial, customers_file
 from tests.embedded.processes import manage
 
 NAME, ADDRESS, ID = "Zebedee-Canary", "zebedee.canary@nowhere.example", "canary-0001"
-SCOPES = ("customers:write", "customers:erase")
+SCOPES = ("customers:write", "customers:erase", "exports:write")
 
 
 def file_with_the_canary(age: str) -> bytes:
@@ -78,11 +79,17 @@ def test_who_is_erased_is_found_nowhere_and_does_not_come_in_again(trial: Trial,
     assert trial.ended(RUNS, trial.run(slug, publish=True))["status"] == "done"
     csv = call("GET", f"/api/v1/segmentations/{slug}/members?fields=email,first_name", headers={"Accept": "text/csv"})
     assert ADDRESS in csv.text
+    export = call("POST", "/api/v1/exports", json={"segmentation": slug, "columns": ["email", "first_name"]}).json()
+    given.eventually(lambda: call("GET", f"/api/v1/exports/{export['id']}").json()["file"], what="the export's file")
+    file = f"/api/v1/exports/{export['id']}/file"
+    assert ADDRESS in call("GET", file).text
     before = set(places_that_name_it(trial))
+    assert any(export["id"] in where for where in before)
     assert "the dump" in before
     assert any("media" in where for where in before)
 
     assert call("DELETE", f"/api/v1/customers/{ID}").status_code == 204
+    assert call("GET", file).status_code == 410
     assert list(places_that_name_it(trial)) == []
 
     row = trial.ended(IMPORTS, trial.upload(file_with_the_canary("40")))
