@@ -15,9 +15,11 @@ import pytest
 from customers.models import Customer
 from segmentation_site.access import keys
 from segmentation_site.access.scopes import Scope
+from segmentation_site.jobs import leases
 from segmentation_site.webhooks import registering
 from segmentation_site.webhooks.events import Event
-from segments.models import Run, Segment, Segmentation
+from segments import delivering, exporting
+from segments.models import Export, Run, Segment, Segmentation
 from tests.connect.documented import run
 from tests.customers.given import imported
 from tests.segments import given
@@ -60,6 +62,8 @@ def test_every_endpoint_that_reads_can_be_called_without_a_change_by_hand(
     after = given.publish(given.run(segmentation, seed=3))
     segment = Segment.objects.filter(segmentation=segmentation)[0]
     hook, _secret = registering.create(name="Shop", url="https://8.8.8.8/", events=[Event.RUN_PUBLISHED], by=None)
+    export = exporting.start_export(segmentation, None, by=None, ring=False)
+    assert leases.carry_out(Export, export.pk, delivering.execute)
     _key, secret = keys.create_key("generated", scopes=[scope.value for scope in Scope], by=None)
     made = importlib.import_module("made")
     client = made.AuthenticatedClient(base_url=web, token=secret, raise_on_unexpected_status=True)
@@ -74,6 +78,7 @@ def test_every_endpoint_that_reads_can_be_called_without_a_change_by_hand(
         "/segments/": segment.public_id,
         "/webhooks/": hook.public_id,
         "/imports/": rejected.public_id,
+        "/exports/": export.public_id,
     }
     called = {}
     with client:

@@ -51,7 +51,8 @@ def test_sweeps_ring_for_pruning_once_a_day(monkeypatch: pytest.MonkeyPatch) -> 
     sweeping.sweep()
     sweeping.sweep()
     pruning = sorted(task for task in rung if "prune" in task)
-    assert pruning == ["access.prune", "customers.prune_imports", "segments.prune_runs", "webhooks.prune"]
+    of_segments = ["segments.prune_exports", "segments.prune_runs"]
+    assert pruning == ["access.prune", "customers.prune_imports", *of_segments, "webhooks.prune"]
 
 
 def test_what_an_old_import_replaced_goes_and_with_it_the_way_back() -> None:

@@ -24,12 +24,12 @@ def segmentation(transactional_db: None) -> Segmentation:
 def test_a_run_that_would_need_more_than_a_job_may_take_is_refused_with_both_figures(
     segmentation: Segmentation, settings: object
 ) -> None:
-    # 500 customers of two features in 8 bytes, four times over.
-    settings.JOB_MEMORY_BYTES = 31_999  # type: ignore[attr-defined]
+    # 500 customers of two features, and a category that profiles show, in 8 bytes, four times over.
+    settings.JOB_MEMORY_BYTES = 47_999  # type: ignore[attr-defined]
     run = given.run(segmentation)
     assert (run.status, run.error_code) == (JobStatus.FAILED, "memory")
     assert "JOB_MEMORY_BYTES" in run.error_detail
-    settings.JOB_MEMORY_BYTES = 32_000  # type: ignore[attr-defined]
+    settings.JOB_MEMORY_BYTES = 48_000  # type: ignore[attr-defined]
     assert given.run(segmentation).status == JobStatus.DONE
 
 

@@ -31,6 +31,7 @@ def sidebar(page: str) -> list[str]:
                 "/customers/",
                 "/imports/",
                 "/segmentations/",
+                "/exports/",
                 "/api-keys/",
                 "/webhooks/",
                 "/api/docs",
