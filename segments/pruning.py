@@ -20,7 +20,7 @@ def prune() -> int:
 def _prune(segmentation_pk: int) -> int:
     with transaction.atomic():
         # Publishing takes the same lock: a run is either put to use or pruned.
-        segmentation = Segmentation.objects.select_for_update().filter(pk=segmentation_pk).first()
+        segmentation = Segmentation.objects.select_for_update(no_key=True).filter(pk=segmentation_pk).first()
         if segmentation is None:
             return 0
         others = (

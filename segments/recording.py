@@ -61,7 +61,9 @@ def record_removal(customer_ids: Sequence[int], *, kind: str) -> None:
     """
     ids = sql.SQL("({})").format(sql.Literal(list(customer_ids)))
     customers = joined(sql.SQL("place.customer_id"))
-    for segmentation in Segmentation.objects.select_for_update().filter(published_run__isnull=False).order_by("pk"):
+    for segmentation in (
+        Segmentation.objects.select_for_update(no_key=True).filter(published_run__isnull=False).order_by("pk")
+    ):
         _record(
             segmentation.pk,
             sql.SQL(

@@ -40,7 +40,7 @@ def read_timetable(value: Any) -> Timetable | None:
 def schedule(segmentation: Segmentation, timetable: Timetable | None, *, by: User | None = None) -> Segmentation:
     """Let runs of it start by themselves from now on, or no longer; returns it as it is then."""
     with transaction.atomic():
-        segmentation = Segmentation.objects.select_for_update(of=("self",)).get(pk=segmentation.pk)
+        segmentation = Segmentation.objects.select_for_update(of=("self",), no_key=True).get(pk=segmentation.pk)
         segmentation.schedule = timetable.to_json() if timetable else None
         segmentation.next_refit_at = timetable.next_after(datetime.now(UTC)) if timetable else None
         segmentation.save(update_fields=["schedule", "next_refit_at", "updated_at"])
@@ -59,7 +59,11 @@ def _start_due(key: int) -> Run | None:
     now = datetime.now(UTC)
     with transaction.atomic():
         # Whoever holds it publishes or looks at it as well; the next sweep comes soon.
-        found = Segmentation.objects.select_for_update(skip_locked=True).filter(pk=key, next_refit_at__lte=now).first()
+        found = (
+            Segmentation.objects.select_for_update(skip_locked=True, no_key=True)
+            .filter(pk=key, next_refit_at__lte=now)
+            .first()
+        )
         if found is None or found.schedule is None:
             return None
         found.next_refit_at = Timetable.from_json(found.schedule).next_after(now)

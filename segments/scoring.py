@@ -64,7 +64,9 @@ def score_changes() -> int:
 def _score_next(key: int) -> int | None:
     """The next changes of one segmentation; the number of entries for its feed, None when nothing was left to do."""
     with transaction.atomic():
-        segmentation = Segmentation.objects.select_for_update().filter(pk=key, published_run__isnull=False).first()
+        segmentation = (
+            Segmentation.objects.select_for_update(no_key=True).filter(pk=key, published_run__isnull=False).first()
+        )
         if segmentation is None:
             return None
         last = columns.last_change()
@@ -166,7 +168,7 @@ def _measure_drift_if_due(key: int) -> None:
     read = in_use.read()
     found = drifting.drift(in_use.model, in_use.model.names, read.values, levels=read.levels) if len(read.ids) else None
     with transaction.atomic():
-        current = Segmentation.objects.select_for_update().get(pk=key)
+        current = Segmentation.objects.select_for_update(no_key=True).get(pk=key)
         if current.published_run_id != in_use.run.pk:
             # Another model is in use by now; whoever comes next measures against that one.
             return

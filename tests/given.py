@@ -1,10 +1,12 @@
 """People and data in words, for every test."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 from urllib.parse import quote, urlencode
 
+import psycopg
 from django.contrib.auth.models import Group, User
 from django.db import connection
 
@@ -35,6 +37,30 @@ def eventually(look: Callable[[], T], *, seconds: float = 60, what: str = "it") 
             return seen
         assert time.monotonic() < deadline, f"waited {seconds:.0f} s in vain for {what}"
         time.sleep(0.05)
+
+
+@contextmanager
+def somebody_holds(statement: str) -> Iterator[None]:
+    """Another connection holds the locks of this statement in the block."""
+    parameters = connection.get_connection_params()
+    known = {key: value for key, value in parameters.items() if key in ("dbname", "user", "password", "host", "port")}
+    with psycopg.connect(**known) as other:
+        other.execute(statement)
+        yield
+        other.rollback()
+
+
+def wait_for_somebody_who_waits() -> None:
+    """Returns as soon as a connection waits for a lock of another one."""
+
+    def waits() -> bool:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+            )
+            return cursor.fetchone() is not None
+
+    eventually(waits, seconds=20, what="somebody to wait for a lock")
 
 
 def ended(job: J, *, seconds: float = 90) -> J:

@@ -109,7 +109,8 @@ def test_a_file_is_put_right_checked_imported_and_taken_back_without_a_mouse(
     expect(page.get_by_text("“03/04/2024” is read as 3 April 2024")).to_be_visible()
     expect(order).to_be_focused()
     tab_to(page, page.get_by_role("radio", name="Add and update"))
-    page.keyboard.press("ArrowDown")
+    with page.expect_response("**/map"):
+        page.keyboard.press("ArrowDown")
     chosen = page.locator("input[name=mode]:checked")
     expect(chosen).to_have_value("create")
     expect(chosen).to_be_focused()

@@ -30,7 +30,8 @@ def test_every_call_of_the_page_on_curl_is_answered(environment: dict[str, str],
     printed = run(tmp_path, ["sh", "-e", "-c", program("curl.md", "sh")], **environment)
     assert printed.count('"results"') == 3
     members = (tmp_path / "members.csv").read_text(encoding="utf-8").splitlines()
-    assert len(members) == 1 + Assignment.objects.count()
+    run_in_use = Segmentation.objects.get(slug=environment["SEGMENTATION"]).published_run
+    assert len(members) == 1 + Assignment.objects.filter(run_id=run_in_use.pk).count()
 
 
 @pytest.mark.django_db(transaction=True)

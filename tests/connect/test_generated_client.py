@@ -62,6 +62,7 @@ def test_every_endpoint_that_reads_can_be_called_without_a_change_by_hand(
     after = given.publish(given.run(segmentation, seed=3))
     segment = Segment.objects.filter(segmentation=segmentation)[0]
     hook, _secret = registering.create(name="Shop", url="https://8.8.8.8/", events=[Event.RUN_PUBLISHED], by=None)
+    segmentation.refresh_from_db()
     export = exporting.start_export(segmentation, None, by=None, ring=False)
     assert leases.carry_out(Export, export.pk, delivering.execute)
     _key, secret = keys.create_key("generated", scopes=[scope.value for scope in Scope], by=None)

@@ -1,10 +1,12 @@
 """Customers who come or change are put where the published model sees them, and the feed says so."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.db import connection
 from django.test import Client
 from hypothesis import HealthCheck, settings
 from hypothesis import given as for_all
@@ -13,10 +15,12 @@ from hypothesis import strategies as st
 from customers import erasing, writing
 from customers.models import Customer
 from segmentation_site.access.models import AuditEntry
-from segments import scoring
+from segmentation_site.jobs.models import JobStatus
+from segments import scoring, starting
 from segments.browsing.members import Members
 from segments.kmeans.model import Model, score
 from segments.models import Run, Segmentation, SegmentProfile
+from tests import given as given_all
 from tests.api.answers import problem
 from tests.api.calling import Caller, data
 from tests.customers.given import imported
@@ -138,6 +142,25 @@ def test_a_worker_that_dies_loses_nothing(published: Run, monkeypatch: pytest.Mo
     assert scoring.score_changes() == 0
     assert len(puller.pull()) == 1
     assert is_where_the_model_sees_everybody(published)
+
+
+def test_a_run_can_be_started_while_a_worker_looks_at_changes(published: Run) -> None:
+    writing.write([{"external_id": "1", "annual_income": 130, "spending_score": 5}])
+
+    def look() -> int:
+        try:
+            return scoring.score_changes()
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor() as pool:
+        with given_all.somebody_holds("LOCK TABLE customers_customer IN ACCESS EXCLUSIVE MODE"):
+            looking = pool.submit(look)
+            given_all.wait_for_somebody_who_waits()
+            run = starting.start_run(published.segmentation, by=None, ring=False)
+            assert not looking.done()
+        assert looking.result(timeout=30) == 1
+    assert run.status == JobStatus.QUEUED
 
 
 def test_changes_are_looked_at_in_portions(published: Run, monkeypatch: pytest.MonkeyPatch) -> None:
