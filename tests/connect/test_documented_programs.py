@@ -31,6 +31,7 @@ def test_every_call_of_the_page_on_curl_is_answered(environment: dict[str, str],
     assert printed.count('"results"') == 3
     members = (tmp_path / "members.csv").read_text(encoding="utf-8").splitlines()
     run_in_use = Segmentation.objects.get(slug=environment["SEGMENTATION"]).published_run
+    assert run_in_use
     assert len(members) == 1 + Assignment.objects.filter(run_id=run_in_use.pk).count()
 
 
