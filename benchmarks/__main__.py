@@ -22,6 +22,7 @@ BENCHMARKS = {
     "score": "publishing",
     "page": "members",
     "stream": "members",
+    "feed": "members",
     "customer_list": "customer_list",
 }
 

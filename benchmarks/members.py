@@ -1,9 +1,10 @@
 """Members over HTTP beside what the database and the simplest code need for the same."""
 
+import re
 import subprocess
 from urllib.parse import urlencode
 
-import orjson
+from django.conf import settings
 from django.db import connection
 from django.test import Client
 
@@ -15,30 +16,53 @@ from segmentation_site.access.scopes import Scope
 from segmentation_site.embedded import postgres
 from segmentation_site.jobs import leases
 from segments import defining, publishing, running, starting
+from segments.browsing.members import Members, Stream
 from segments.models import Assignment, Run, Segmentation
 
 PAGE = 1000
 # Pages in a round: one alone is too quick to measure.
 PAGES = 20
+ROWS, MODELS = "a view with SQL, dicts and orjson", "a view with CursorPagination and a serializer"
+# Reading all the JSON would be the caller's work, not the site's.
+_NEXT = re.compile(rb'"next":\s*"([^"]+)"')
 
 
 def measure_page(customers: int, rounds: int) -> Measured:
-    """Pages of 1,000 at the start and far on, and keyset pages of the same values straight from the table."""
+    """Pages of 1,000 at the start and far on, and what others write for it in the same process."""
     run, client = _published(customers)
     url = f"/api/v1/segmentations/{run.segmentation.slug}/members"
     far = _cursor_at(client, url, run, customers - (PAGES + 1) * PAGE)
-    ours, deep, peer = "pages over HTTP, from the start", "pages over HTTP, at the far end", "values() + orjson, keyset"
+    ours, deep = "our pages, from the start", "our pages, at the far end"
     seconds = interleaved(
         {
             ours: Contestant(lambda: _walk(client, f"{url}?page_size={PAGE}")),
             deep: Contestant(lambda: _walk(client, far)),
-            peer: Contestant(lambda: _walk_table(run)),
+            ROWS: Contestant(lambda: _walk(client, f"/peers/members-rows/{run.pk}/0")),
+            MODELS: Contestant(lambda: _walk(client, f"/peers/members-models/{run.pk}")),
         },
         rounds,
     )
-    return Measured(
-        f"{PAGES} pages of {PAGE:,} of {customers:,} members", seconds, (Claim(ours, peer, 1.3), Claim(deep, ours, 1.1))
+    claims = (Claim(ours, ROWS, 1.3), Claim(deep, ours, 1.1), Claim(ours, MODELS, 0.25))
+    return Measured(f"{PAGES} pages of {PAGE:,} of {customers:,} members", seconds, claims)
+
+
+def measure_feed(customers: int, rounds: int) -> Measured:
+    """The whole feed in pages of 1,000, and as many pages of what others write for it."""
+    run, client = _published(customers)
+    with connection.cursor() as cursor:
+        # Ours needs to know nothing of the table; the others' statements would read it whole for each page.
+        cursor.execute("ANALYZE segments_change")
+    url, key = f"/api/v1/segmentations/{run.segmentation.slug}/changes", run.segmentation_id
+    pages = -(-customers // PAGE)
+    ours = "our feed, from 0 to its end"
+    seconds = interleaved(
+        {
+            ours: Contestant(lambda: _walk(client, f"{url}?since=0&page_size={PAGE}", pages)),
+            ROWS: Contestant(lambda: _walk(client, f"/peers/changes-rows/{key}/0", pages)),
+        },
+        rounds,
     )
+    return Measured(f"{customers:,} changes", seconds, (Claim(ours, ROWS, 1.3),))
 
 
 def measure_stream(customers: int, rounds: int) -> Measured:
@@ -48,9 +72,9 @@ def measure_stream(customers: int, rounds: int) -> Measured:
     seconds = interleaved(
         {
             "CSV over HTTP": Contestant(lambda: _drain(client, url, "text/csv")),
-            "psql, COPY as CSV": Contestant(lambda: _psql(run, "(FORMAT csv)", "{}")),
+            "psql, COPY as CSV": Contestant(lambda: _psql(run, Stream.CSV)),
             "NDJSON over HTTP": Contestant(lambda: _drain(client, url, "application/x-ndjson")),
-            "psql, COPY of row_to_json": Contestant(lambda: _psql(run, "", "SELECT row_to_json(one) FROM ({}) AS one")),
+            "psql, COPY of row_to_json": Contestant(lambda: _psql(run, Stream.NDJSON)),
         },
         rounds,
     )
@@ -63,10 +87,9 @@ def measure_stream(customers: int, rounds: int) -> Measured:
 
 def _published(customers: int) -> tuple[Run, Client]:
     """A published run over everybody, and a program that may read its members without being counted."""
-    from django.conf import settings
-
     given.customers_in_place(customers)
     settings.API_CALLS_PER_MINUTE = 0
+    settings.ROOT_URLCONF = "benchmarks.urls"
     for segmentation in Segmentation.objects.all():
         defining.delete_segmentation(segmentation)
     definition = defining.read_definition({"features": FEATURES, "k": 5})
@@ -78,10 +101,12 @@ def _published(customers: int) -> tuple[Run, Client]:
     return run, Client(headers={"Authorization": f"Bearer {secret}"}, SERVER_NAME="localhost")
 
 
-def _walk(client: Client, url: str) -> str:
-    for _ in range(PAGES):
-        url = client.get(url).json()["next"]
-    return url
+def _walk(client: Client, url: str, pages: int = PAGES) -> None:
+    for number in range(pages):
+        answer = client.get(url)
+        assert answer.status_code == 200, answer.content
+        if number + 1 < pages:
+            url = _NEXT.search(answer.content)[1].decode()  # type: ignore[index]
 
 
 def _cursor_at(client: Client, url: str, run: Run, depth: int) -> str:
@@ -99,45 +124,16 @@ def _cursor_at(client: Client, url: str, run: Run, depth: int) -> str:
     return f"{following}&{urlencode({'page_size': PAGE})}"
 
 
-def _walk_table(run: Run) -> None:
-    after = 0
-    for _ in range(PAGES):
-        with connection.cursor() as cursor:
-            cursor.execute(
-                "SELECT m.customer_id, c.external_id, s.public_id, m.distance, m.runner_up_distance, m.joined_run_id"
-                " FROM (SELECT * FROM segments_assignment WHERE run_id = %s AND customer_id > %s"
-                " ORDER BY customer_id LIMIT %s) AS m"
-                " JOIN customers_customer AS c ON c.id = m.customer_id"
-                " JOIN segments_segment AS s ON s.id = m.segment_id"
-                " ORDER BY 1",
-                [run.pk, after, PAGE],
-            )
-            rows = cursor.fetchall()
-        after = rows[-1][0]
-        orjson.dumps(rows)
-
-
 def _drain(client: Client, url: str, accept: str) -> None:
     for _ in client.get(url, headers={"Accept": accept}):
         pass
 
 
-def _psql(run: Run, options: str, around: str) -> None:
-    query = around.format(
-        "SELECT c.external_id, s.public_id, m.distance, m.runner_up_distance, r.published_at FROM segments_assignment m"
-        " JOIN customers_customer c ON c.id = m.customer_id JOIN segments_segment s ON s.id = m.segment_id"
-        f" JOIN segments_run r ON r.id = m.joined_run_id WHERE m.run_id = {run.pk}"
-    )
-    from django.conf import settings
-
+def _psql(run: Run, form: Stream) -> None:
+    """The very statement, by PostgreSQL's own program."""
+    statement = Members(run).copy_statement(form).as_string(None)
     subprocess.run(
-        [
-            postgres.binaries() / "psql",
-            "-q",
-            settings.DATA_FOLDER.database_url,
-            "-c",
-            f"COPY ({query}) TO STDOUT {options}",
-        ],
+        [postgres.binaries() / "psql", "-q", settings.DATA_FOLDER.database_url, "-c", statement],
         check=True,
         stdout=subprocess.DEVNULL,
     )

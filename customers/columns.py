@@ -244,7 +244,7 @@ def joined(customer_id: sql.Composable, keys: Sequence[str] = (), *, for_spreads
 
     For spreadsheets no text begins as a formula would. Raises KeyError for a key that is no column.
     """
-    known = {column.key: column for column in attributes.columns()}
+    known = {column.key: column for column in (attributes.columns() if keys else attributes.built_in())}
     external_id, *values = [
         sql.SQL("{} AS {}").format(
             harmless(_of_customer(column)) if for_spreadsheets and column.kind in _TEXTS else _of_customer(column),

@@ -9,7 +9,7 @@ from segmentation_site.http import paging
 from segmentation_site.http.parameters import whole
 from segmentation_site.http.problems import IN_QUERY, InvalidRequest
 from segmentation_site.http.schema import INTEGER, MOMENT, TEXT, nullable, one_of, operation, page_of, shape
-from segments.api.segmentations import find_segmentation
+from segments.api.segmentations import find_for_pulling
 from segments.browsing.changes import changes
 from segments.models import Change
 
@@ -48,7 +48,7 @@ class Changes(ApiView):
     )
     def get(self, request: Request, slug: str) -> Response:
         wanted = paging.asked(request, self.asked)
-        segmentation = find_segmentation(slug)
+        segmentation = find_for_pulling(slug)
         since = wanted.after or self.asked["since"]
         if since > segmentation.last_change:
             raise InvalidRequest.at(
@@ -57,5 +57,5 @@ class Changes(ApiView):
                 f"The last sequence is {segmentation.last_change}: an older state of this site was restored since you "
                 "asked last. Forget what you know and begin with 0.",
             )
-        rows, last = changes(segmentation.pk, since=since, size=wanted.size)
+        rows, last = changes(segmentation, since=since, size=wanted.size)
         return Response(paging.answer(request, paging.Page(rows, last)))

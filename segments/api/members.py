@@ -18,7 +18,7 @@ from segmentation_site.http.rendering import CsvRenderer, JSONRenderer, NdjsonRe
 from segmentation_site.http.schema import TEXT, operation, page_of
 from segmentation_site.jobs.problems import Problem
 from segments.api import answers
-from segments.api.segmentations import find_segmentation
+from segments.api.segmentations import find_for_pulling
 from segments.api.segments import find_segment
 from segments.browsing.members import Members, Stream
 from segments.models import Run, Segment, Segmentation
@@ -61,7 +61,7 @@ class _MembersView(ApiView):
         run, after = segmentation.published_run, 0
         if wanted.after is not None:
             key, after = wanted.after
-            run = _pinned(key, segmentation)
+            run = run if run and run.pk == key else _pinned(key, segmentation)
         rows, last = Members(run, segment, self.asked["fields"]).page(after, wanted.size)
         following = [run.pk, last] if run and last is not None else None
         return with_etag(request, paging.answer(request, paging.Page(rows, following)))
@@ -118,4 +118,4 @@ class SegmentationMembers(_MembersView):
         description=DESCRIPTION,
     )
     def get(self, request: Request, slug: str) -> HttpResponseBase:
-        return self.answer(request, find_segmentation(slug), None)
+        return self.answer(request, find_for_pulling(slug), None)

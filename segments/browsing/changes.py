@@ -6,14 +6,16 @@ from django.db import connection
 from psycopg import sql
 
 from customers.columns import joined
-from segments.models import Change, Run, Segment
+from segments.models import Change, Run, Segment, Segmentation
 
 
-def changes(segmentation_id: int, *, since: int, size: int) -> tuple[list[dict[str, Any]], int | None]:
+def changes(segmentation: Segmentation, *, since: int, size: int) -> tuple[list[dict[str, Any]], int | None]:
     """The first `size` entries after a sequence, ascending, and the last sequence looked at if there are more.
 
     Entries of customers who are gone are left out, but for the one that says so: it has all that a tool can do.
     """
+    # Sequences count up by one: a range is a page, and no planner that knows little of a new table can read further.
+    until = since + size
     customers = joined(sql.SQL("change.customer_id"))
     statement = sql.SQL(
         """
@@ -22,8 +24,8 @@ def changes(segmentation_id: int, *, since: int, size: int) -> tuple[list[dict[s
             was.public_id AS from_segment_id, is_now.public_id AS to_segment_id, run.public_id AS run_id,
             to_char(change.at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS at
         FROM (
-            SELECT * FROM {changes} WHERE segmentation_id = {segmentation} AND sequence > {since}
-            ORDER BY sequence LIMIT {size}
+            SELECT * FROM {changes}
+            WHERE segmentation_id = {segmentation} AND sequence > {since} AND sequence <= {until}
         ) AS change
         {join}
         LEFT JOIN {segments} AS was ON was.id = change.from_segment_id
@@ -33,9 +35,9 @@ def changes(segmentation_id: int, *, since: int, size: int) -> tuple[list[dict[s
         """
     ).format(
         changes=sql.Identifier(Change._meta.db_table),
-        segmentation=sql.Literal(segmentation_id),
+        segmentation=sql.Literal(segmentation.pk),
         since=sql.Literal(since),
-        size=sql.Literal(size + 1),
+        until=sql.Literal(until),
         join=customers.join,
         segments=sql.Identifier(Segment._meta.db_table),
         runs=sql.Identifier(Run._meta.db_table),
@@ -44,5 +46,4 @@ def changes(segmentation_id: int, *, since: int, size: int) -> tuple[list[dict[s
         cursor.execute(statement)
         names = [column.name for column in cursor.description]
         rows = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
-    last = rows[size - 1]["sequence"] if len(rows) > size else None
-    return [row for row in rows[:size] if row["external_id"] is not None], last
+    return [row for row in rows if row["external_id"] is not None], until if until < segmentation.last_change else None
