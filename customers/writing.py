@@ -64,13 +64,14 @@ def write(rows: Sequence[Mapping[str, Any]], *, expected: int | None = None) -> 
 
 def _write(rows: Sequence[Mapping[str, Any]], expected: int | None) -> list[Written]:
     columns = {column.key: column for column in attributes.columns()}
-    last = {row.get("external_id"): place for place, row in enumerate(rows) if isinstance(row.get("external_id"), str)}
+    checked = [_check(row, columns) for row in rows]
+    # By what was read: 17 and "17" are the same customer.
+    last = {values.get("external_id"): place for place, (values, _reasons) in enumerate(checked)}
     suppressed = suppressing.listed()
     results: dict[int, Written] = {}
     good: dict[int, dict[str, Any]] = {}
-    for place, row in enumerate(rows):
-        values, reasons = _check(row, columns)
-        if not reasons and last[row["external_id"]] != place:
+    for place, (row, (values, reasons)) in enumerate(zip(rows, checked, strict=True)):
+        if not reasons and last[values["external_id"]] != place:
             reasons.append(Wrong("external_id", "duplicate", "This customer comes again further down, which counts."))
         if not reasons and suppressed and _is_suppressed(values, suppressed):
             reasons.append(Wrong("external_id", *suppressing.REASON))

@@ -43,6 +43,9 @@ class ApiKey(models.Model):
 
     objects = ApiKeyQuerySet.as_manager()
 
+    # Calls of the last 24 hours, filled in for lists; None where nobody knows.
+    calls: int | None = None
+
     personal_data: ClassVar = ()
 
     class Meta:

@@ -57,6 +57,12 @@ def test_a_batch_answers_each_item_in_its_place(caller: Caller) -> None:
     assert again[0]["status"] == "unchanged"
 
 
+def test_an_id_that_is_a_number_is_that_of_the_text(caller: Caller) -> None:
+    answer = data(caller.post("/customers/batch", {"customers": [{"external_id": 17}, {"external_id": "17"}]}))
+    outcomes = [(one["external_id"], one["status"]) for one in answer["results"]]
+    assert outcomes == [("17", "rejected"), ("17", "created")]
+
+
 @pytest.mark.parametrize(
     ("body", "pointer"),
     [

@@ -37,11 +37,13 @@ REQUESTS = settings(
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
 
 
-def send(operation: APIOperation, address: str, secret: str, **given_parameters: Any) -> int:
+def send(
+    operation: APIOperation, address: str, secret: str, *, at_most: int | None = None, **given_parameters: Any
+) -> int:
     """Send what the description allows, and what it does not. Returns how many requests those were."""
     sent = 0
 
-    @REQUESTS
+    @settings(REQUESTS, max_examples=at_most or REQUESTS.max_examples)
     @given(st.data())
     def requests(chosen: st.DataObject) -> None:
         nonlocal sent
@@ -60,6 +62,19 @@ def exported(run: Run) -> Export:
     export = exporting.start_export(run.segmentation, None, by=None, contactable_only=False, ring=False)
     assert leases.carry_out(Export, export.pk, delivering.execute)
     return export
+
+
+@pytest.mark.django_db(transaction=True)
+def test_whoever_lacks_a_scope_or_a_key_is_told_so_as_described(
+    live_server: LiveServer, published: Run, settings: Any
+) -> None:
+    settings.API_CALLS_PER_MINUTE = 0
+    schema = schemathesis.openapi.from_dict(data(Caller().get(f"{live_server.url}/api/schema?format=json")))
+    of_one_scope = [keys.create_key("a tool", scopes=[scope], by=None)[1] for scope in Scope]
+    for secret in [*of_one_scope, "nothing"]:
+        for one in schema.get_all_operations():
+            assert isinstance(one, Ok), one
+            send(one.ok(), live_server.url, secret, at_most=2)
 
 
 @pytest.mark.django_db(transaction=True)

@@ -2,14 +2,18 @@
 
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 import pytest
+import time_machine
 from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
+from redis import Redis
 
 from segmentation_site.access import keys
 from segmentation_site.access.models import ApiKey
+from segmentation_site.http import limits
 
 SignIn = Callable[[User], Client]
 pytestmark = pytest.mark.django_db
@@ -50,6 +54,51 @@ def test_a_revoked_key_is_refused_at_once_and_leaves_the_list(browser: Client, a
     assert keys.find(secret) is None
     assert "Old tool" not in browser.get("/api-keys/").content.decode()
     assert "Revoked" in browser.get("/api-keys/?all=yes").content.decode()
+
+
+def test_a_rotated_key_goes_on_beside_its_successor_whose_secret_is_shown_once(browser: Client, admin: User) -> None:
+    old, old_secret = keys.create_key("Shop", scopes=["members:read"], by=admin)
+    response = browser.post(f"/api-keys/{old.public_id}/rotate")
+    secret = response.context["secret"]
+    new = keys.find(secret)
+    assert new is not None
+    assert (new.name, new.scopes) == ("Shop", ["members:read"])
+    assert keys.find(old_secret) == old
+    assert f"<code>seg_{old.prefix}_…</code>, goes on until" in response.content.decode()
+    assert "no-store" in response["Cache-Control"]
+    page = browser.get("/api-keys/").content.decode()
+    assert page.count("rotated, goes on until") == 1
+    assert f"/api-keys/{old.public_id}/rotate" not in page
+    assert secret not in page
+
+
+def test_a_key_that_has_ended_is_not_rotated(browser: Client, admin: User) -> None:
+    key, _ = keys.create_key("Shop", scopes=["members:read"], by=admin)
+    keys.revoke(key)
+    page = browser.post(f"/api-keys/{key.public_id}/rotate", follow=True).content.decode()
+    assert "This key has expired or was revoked." in page
+    assert ApiKey.objects.count() == 1
+
+
+def test_the_list_tells_how_often_each_key_has_called_today(
+    browser: Client, admin: User, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.API_CALLS_PER_MINUTE = 0
+    key, secret = keys.create_key("Shop", scopes=["members:read"], by=admin)
+    idle, _ = keys.create_key("Idle", scopes=["members:read"], by=admin)
+    program = Client(headers={"Authorization": f"Bearer {secret}"})
+    with time_machine.travel("2026-03-01T11:59:00Z", tick=False):
+        program.get("/api/v1/me")
+    with time_machine.travel("2026-03-01T12:00:00Z", tick=False):
+        for _ in range(3):
+            program.get("/api/v1/me")
+    with time_machine.travel("2026-03-02T11:10:00Z", tick=False):
+        program.get("/api/v1/me")
+        assert limits.calls_of_last_day([key.public_id, idle.public_id]) == {key.public_id: 4, idle.public_id: 0}
+    program.get("/api/v1/me")
+    assert [row.calls for row in browser.get("/api-keys/").context["page"].rows] == [0, 1]
+    monkeypatch.setattr(limits, "_broker", lambda: Redis(port=1))
+    assert "not known now" in browser.get("/api-keys/").content.decode()
 
 
 def test_a_key_is_found_by_the_part_of_it_that_people_see(browser: Client, admin: User) -> None:

@@ -157,12 +157,13 @@ def test_an_installation_that_failed_is_begun_again(run: Run, machine: Path) -> 
     assert [call.split()[0] for call in calls(machine)] == ["pip", "manage.py"]
 
 
-def test_tests_without_a_browser_say_loudly_what_they_leave_out(run: Run, machine: Path) -> None:
+def test_tests_say_loudly_what_they_leave_out_where_a_program_is_missing(run: Run, machine: Path) -> None:
     python(machine)
     program(machine, "id", "#!/bin/sh\necho 1000\n")
     done = run("test")
     assert done.returncode == 0
-    assert "NO CHROMIUM HERE: the browser tests are LEFT OUT" in done.stderr
+    assert "NO Chromium HERE: the browser tests are LEFT OUT" in done.stderr
+    assert "NO LibreOffice HERE: opening exports in a spreadsheet is LEFT OUT" in done.stderr
 
 
 def test_a_task_that_does_not_exist_is_wrong_usage(run: Run) -> None:

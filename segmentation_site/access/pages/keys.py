@@ -1,6 +1,9 @@
 """API keys: the list, a new one, revoking one."""
 
+from typing import cast
+
 from django.contrib import messages
+from django.contrib.auth.models import User
 from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -13,6 +16,7 @@ from segmentation_site.access import keys
 from segmentation_site.access.forms import ApiKeyForm
 from segmentation_site.access.models import ApiKey
 from segmentation_site.access.roles import Deed, requires
+from segmentation_site.http.limits import calls_of_last_day
 from segmentation_site.http.lists import asked, newest_first
 
 
@@ -27,6 +31,9 @@ def api_keys(request: HttpRequest) -> HttpResponse:
         prefix = search.removeprefix("seg_").split("_")[0]
         found = found.filter(Q(name__icontains=search) | Q(prefix__startswith=prefix))
     page = newest_first(request, found)
+    calls = calls_of_last_day([key.public_id for key in page.rows])
+    for key in page.rows:
+        key.calls = calls.get(key.public_id)
     return render(
         request,
         "api_keys/api_keys.html",
@@ -48,9 +55,27 @@ def api_key_new(request: HttpRequest) -> HttpResponse:
         by=request.user,
         expires_at=form.expires_at,
     )
+    return _made(request, key, secret)
+
+
+def _made(request: HttpRequest, key: ApiKey, secret: str, *, old: ApiKey | None = None) -> HttpResponse:
     address = request.build_absolute_uri("/api/v1/me")
     curl = f'curl -H "Authorization: Bearer {secret}" {address}'
-    return render(request, "api_keys/made.html", {"key": key, "secret": secret, "curl": curl})
+    return render(request, "api_keys/made.html", {"key": key, "secret": secret, "curl": curl, "old": old})
+
+
+@requires(Deed.ADMINISTER)
+@never_cache
+@require_POST
+def api_key_rotate(request: HttpRequest, public_id: str) -> HttpResponse:
+    """Make a key in place of another one, which goes on for a day; no other page ever shows its secret."""
+    old = get_object_or_404(ApiKey, public_id=public_id)
+    try:
+        key, secret = keys.rotate(old, by=cast(User, request.user))
+    except keys.Ended as problem:
+        messages.error(request, problem.detail)
+        return redirect("api_keys")
+    return _made(request, key, secret, old=old)
 
 
 @requires(Deed.ADMINISTER)
@@ -66,5 +91,6 @@ def api_key_revoke(request: HttpRequest, public_id: str) -> HttpResponse:
 urlpatterns = [
     path("api-keys/", api_keys, name="api_keys"),
     path("api-keys/new", api_key_new, name="api_key_new"),
+    path("api-keys/<str:public_id>/rotate", api_key_rotate, name="api_key_rotate"),
     path("api-keys/<str:public_id>/revoke", api_key_revoke, name="api_key_revoke"),
 ]
