@@ -1,4 +1,8 @@
-"""`./run bench [NAME …] [--customers N] [--rounds N]`: servers of its own, then one benchmark after the other."""
+"""`./run bench [NAME …] [--customers N] [--rounds N]`: servers of its own, then one benchmark after the other.
+
+A table of each goes to standard output, the same as JSON to var/bench/; `./run bench report` makes docs/performance.md
+of that.
+"""
 
 import argparse
 import os
@@ -9,6 +13,8 @@ from importlib import import_module
 from pathlib import Path
 
 from benchmarks.measuring import Measured
+from benchmarks.recording import record
+from benchmarks.reporting import report
 from segmentation_site.embedded.folder import DataFolder
 from segmentation_site.embedded.servers import running
 
@@ -38,12 +44,17 @@ def main() -> int:
     """Exit code 1 when a budget is exceeded."""
     parser = argparse.ArgumentParser(prog="./run bench", description=__doc__)
     known = ", ".join(dict.fromkeys([*BENCHMARKS, *GROUPS]))
-    parser.add_argument("names", nargs="*", metavar="NAME", help=f"any of {known}; all without; or `chaos`, or `mixed`")
+    parser.add_argument(
+        "names", nargs="*", metavar="NAME", help=f"any of {known}; all without; or `report`, `chaos`, `mixed`"
+    )
     parser.add_argument("--customers", type=int, default=1_000_000, help="default 1,000,000")
     parser.add_argument("--rounds", type=int, default=5, help="default 5")
+    parser.add_argument("--times", type=int, default=1, help="everything so many times; default once")
     parser.add_argument("--minutes", type=float, default=20, help="of `chaos`; default 20")
     parser.add_argument("--seed", type=int, help="of `chaos`; by chance without")
     asked = parser.parse_args()
+    if asked.names == ["report"]:
+        return report()
     if asked.names == ["chaos"]:
         return _storm(asked.minutes, asked.seed)
     if asked.names == ["mixed"]:
@@ -55,7 +66,7 @@ def main() -> int:
         os.environ |= {"DATA_DIR": scratch, "DJANGO_SETTINGS_MODULE": "segmentation_site.settings"}
         folder = DataFolder(Path(scratch))
         with running(folder, postgres="DATABASE_URL" not in os.environ, valkey="REDIS_URL" not in os.environ):
-            return _measure(names or list(BENCHMARKS), asked.customers, asked.rounds)
+            return _measure((names or list(BENCHMARKS)) * asked.times, asked)
 
 
 def _ungrouped(names: list[str]) -> list[str]:
@@ -89,7 +100,7 @@ def _mixed(customers: int, seed: int) -> int:
         return mixed(customers, seed)
 
 
-def _measure(names: list[str], customers: int, rounds: int) -> int:
+def _measure(names: list[str], asked: argparse.Namespace) -> int:
     import django
     from django.core.management import call_command
 
@@ -100,9 +111,10 @@ def _measure(names: list[str], customers: int, rounds: int) -> int:
         benchmark: Callable[[int, int], Measured] = getattr(
             import_module(f"benchmarks.{BENCHMARKS[name]}"), f"measure_{name}"
         )
-        measured = benchmark(customers, rounds)
-        print(f"\n{name}: {measured}", flush=True)
-        over += sum(measured.ratio(claim) > claim.budget for claim in measured.claims)
+        measured = benchmark(asked.customers, asked.rounds)
+        path = record(name, measured, asked.customers, asked.rounds)
+        print(f"\n{name}: {measured}\n  as JSON: {path}", flush=True)
+        over += measured.over
     return min(over, 1)
 
 

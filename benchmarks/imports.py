@@ -10,7 +10,7 @@ from postgres_copy.copy_from import CopyMapping
 from psycopg import sql
 
 from benchmarks import given
-from benchmarks.measuring import Claim, Contestant, Measured, interleaved
+from benchmarks.measuring import Claim, Contestant, Limit, Measured, interleaved
 from customers.models import Customer
 from segmentation_site.database.copying import CHUNK, copy_in
 
@@ -36,7 +36,7 @@ def measure_import(customers: int, rounds: int) -> Measured:
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     title = f"{customers:,} new customers of {len(given.COLUMNS)} columns"
     claims = (Claim(ours, floor, 1.3), Claim(ours, copying, 1.0), Claim(ours, peer, 1 / 15))
-    return Measured(title, seconds, claims, (f"peak memory of this process {peak:,.0f} MB",))
+    return Measured(title, seconds, claims, limits=(Limit("peak memory of the process", peak, 1500, "MB"),))
 
 
 def measure_import_again(customers: int, rounds: int) -> Measured:

@@ -4,7 +4,8 @@ import gc
 import statistics
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,43 @@ class Claim:
 
 
 @dataclass(frozen=True, slots=True)
+class Limit:
+    """A figure that needs no other beside it, and the most that the budget allows; `unit` as in "120 MB"."""
+
+    what: str
+    value: float
+    most: float
+    unit: str
+
+    @property
+    def is_kept(self) -> bool:
+        return self.value <= self.most
+
+    def __str__(self) -> str:
+        word = "within" if self.is_kept else "OVER"
+        return f"{self.what}: {self.value:,.4g} {self.unit} ({word} the budget of {self.most:,.4g} {self.unit})"
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Figures that are read across: a heading and cells that are text already."""
+
+    headings: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+    def __str__(self) -> str:
+        widths = [max(map(len, column)) for column in zip(self.headings, *self.rows, strict=True)]
+        lines = [
+            "  ".join(
+                cell.rjust(width) if place else cell.ljust(width)
+                for place, (cell, width) in enumerate(zip(row, widths, strict=True))
+            )
+            for row in (self.headings, *self.rows)
+        ]
+        return "\n".join(f"  {line}" for line in lines)
+
+
+@dataclass(frozen=True, slots=True)
 class Measured:
     """Seconds of each round by contestant, and what is claimed of them."""
 
@@ -32,12 +70,32 @@ class Measured:
     seconds: Mapping[str, list[float]]
     claims: tuple[Claim, ...]
     notes: tuple[str, ...] = field(default_factory=tuple)
+    limits: tuple[Limit, ...] = field(default_factory=tuple)
+    table: Table | None = None
 
     def median(self, name: str) -> float:
         return statistics.median(self.seconds[name])
 
     def ratio(self, claim: Claim) -> float:
         return self.median(claim.ours) / self.median(claim.other)
+
+    @property
+    def over(self) -> int:
+        """How many budgets are exceeded."""
+        return sum(self.ratio(claim) > claim.budget for claim in self.claims) + sum(
+            not limit.is_kept for limit in self.limits
+        )
+
+    def as_json(self) -> dict[str, Any]:
+        """All of it, with what follows from it, as JSON has it."""
+        return {
+            "title": self.title,
+            "seconds": dict(self.seconds),
+            "claims": [asdict(claim) | {"ratio": self.ratio(claim)} for claim in self.claims],
+            "limits": [asdict(limit) for limit in self.limits],
+            "notes": list(self.notes),
+            "table": asdict(self.table) if self.table else None,
+        }
 
     def __str__(self) -> str:
         lines = [f"{self.title}"]
@@ -48,6 +106,9 @@ class Measured:
             ratio = self.ratio(claim)
             word = "within" if ratio <= claim.budget else "OVER"
             lines.append(f"  {claim.ours} / {claim.other}: {ratio:.3g} ({word} the budget of {claim.budget:.3g})")
+        lines += [f"  {limit}" for limit in self.limits]
+        if self.table:
+            lines.append(str(self.table))
         return "\n".join([*lines, *(f"  {note}" for note in self.notes)])
 
 
