@@ -3,7 +3,7 @@
 The checks, their reasons and the merge are those of imports.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -21,6 +21,8 @@ from segmentation_site.jobs.problems import Problem
 
 MOST = 1000
 _STAGING = sql.Identifier("written_rows")
+# Whether a customer may be as it is: its change sequence, None where there is none.
+IsExpected = Callable[[int | None], bool]
 _TYPES = {Kind.NUMBER: "double precision", Kind.DATE: "date", Kind.BOOLEAN: "boolean"}
 CREATED, UPDATED, UNCHANGED, REJECTED = "created", "updated", "unchanged", "rejected"
 
@@ -50,19 +52,19 @@ class ChangedMeanwhile(Problem):
     http_status = 412
 
 
-def write(rows: Sequence[Mapping[str, Any]], *, expected: int | None = None) -> list[Written]:
+def write(rows: Sequence[Mapping[str, Any]], *, is_expected: IsExpected | None = None) -> list[Written]:
     """Add or change the customers of these rows, each with its `external_id`; the rows that are good are saved.
 
-    An attribute that is not given stays as it is, one that is null is cleared. `expected` is the change sequence that
-    the (only) customer must still have: raises ChangedMeanwhile.
+    An attribute that is not given stays as it is, one that is null is cleared. Raises ChangedMeanwhile where
+    `is_expected` does not like the (only) customer as it is.
     """
     with transaction.atomic():
         # Before the suppression list is asked, so that nobody is put on it in between.
         lock_writers()
-        return _write(rows, expected)
+        return _write(rows, is_expected)
 
 
-def _write(rows: Sequence[Mapping[str, Any]], expected: int | None) -> list[Written]:
+def _write(rows: Sequence[Mapping[str, Any]], is_expected: IsExpected | None) -> list[Written]:
     columns = {column.key: column for column in attributes.columns()}
     checked = [_check(row, columns) for row in rows]
     # By what was read: 17 and "17" are the same customer.
@@ -79,7 +81,7 @@ def _write(rows: Sequence[Mapping[str, Any]], expected: int | None) -> list[Writ
             results[place] = Written(str(row.get("external_id") or ""), REJECTED, tuple(reasons))
         else:
             good[place] = values
-    outcomes = _merge(good, columns, expected)
+    outcomes = _merge(good, columns, is_expected)
     results |= {place: Written(good[place]["external_id"], outcome) for place, outcome in outcomes.items()}
     if set(outcomes.values()) - {UNCHANGED}:
         customers_changed.send(sender=Customer)
@@ -131,7 +133,9 @@ def _is_suppressed(values: Mapping[str, Any], suppressed: Collection[str]) -> bo
     return any(suppressing.is_on(suppressed, value) for value in given)
 
 
-def _merge(good: Mapping[int, dict[str, Any]], columns: Mapping[str, Column], expected: int | None) -> dict[int, str]:
+def _merge(
+    good: Mapping[int, dict[str, Any]], columns: Mapping[str, Column], is_expected: IsExpected | None
+) -> dict[int, str]:
     """Place to outcome."""
     if not good:
         return {}
@@ -140,7 +144,7 @@ def _merge(good: Mapping[int, dict[str, Any]], columns: Mapping[str, Column], ex
         by_keys.setdefault(tuple(key for key in columns if key in values), []).append(values)
     ids = [values["external_id"] for values in good.values()]
     before = _sequences(ids)
-    if expected is not None and set(before.values()) != {expected}:
+    if is_expected is not None and not all(is_expected(before.get(external_id)) for external_id in ids):
         raise ChangedMeanwhile()
     for keys, rows in by_keys.items():
         _stage(rows, [columns[key] for key in keys])

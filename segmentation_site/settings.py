@@ -340,7 +340,10 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "SORT_OPERATIONS": False,
     "PREPROCESSING_HOOKS": ["segmentation_site.http.schema.only_described"],
-    "POSTPROCESSING_HOOKS": ["segmentation_site.http.schema.add_shapes"],
+    "POSTPROCESSING_HOOKS": [
+        "segmentation_site.http.schema.add_shapes",
+        "segmentation_site.http.examples.add_examples",
+    ],
 }
 
 # ---- language, time, logs --------------------------------------------------------------------------------------------

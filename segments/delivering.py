@@ -100,13 +100,14 @@ def _copied(form: Stream) -> "Writer":
     """Straight from COPY, in constant memory."""
 
     def write(members: Members, lease: Lease[Export], path: Path, export: Export) -> None:
-        lines = 0
+        # The header of a CSV is nobody.
+        lines = -1 if form is Stream.CSV else 0
         with _opened(path) as file:
             for chunk in members.stream(form):
                 lease.check()
                 file.write(chunk)
                 lines += chunk.count(b"\n")
-                lease.progress(lines)
+                lease.progress(max(0, lines))
 
     return write
 

@@ -14,6 +14,7 @@ from rest_framework.response import Response
 
 from customers import reporting, starting, undoing
 from customers.models import EmptyCells, Import, ImportKey, ImportMode, ImportStatus
+from segmentation_site.access.bodies import read_body
 from segmentation_site.access.scopes import Scope
 from segmentation_site.access.views import ApiView, asked_by
 from segmentation_site.http import paging
@@ -162,6 +163,7 @@ class Imports(ApiView):
         status=202,
         body=UPLOAD,
         headers=[HEADER],
+        location="Where to follow the work.",
         refuses=[409, 422, 507],
         description="The file is checked for being a table at once, its rows by a worker: poll the address in "
         "`Location` until `status` is `done`, `failed` or `cancelled`.",
@@ -276,6 +278,7 @@ class ImportCancel(ApiView):
         description="One that waits is cancelled at once, one that works at its next check; nothing half done is kept.",
     )
     def post(self, request: Request, public_id: str) -> Response:
+        read_body(request, {})
         one = find(reporting.history(), public_id=public_id)
         if not (starting.discard(one) or request_cancel(one)):
             raise NotActive(state=one.get_status_display().lower())
@@ -293,12 +296,14 @@ class ImportUndo(ApiView):
         IMPORT,
         status=202,
         headers=[HEADER],
+        location="Where to follow the work.",
         refuses=[409],
         description="Customers who came with it go, what it changed comes back, and what people or later imports "
         "changed afterwards stays. Poll the address in `Location` until `status` is `undone`.",
     )
     @idempotent
     def post(self, request: Request, public_id: str) -> Response:
+        read_body(request, {})
         one = find(reporting.history(), public_id=public_id)
         undoing.start_undo(one, by=asked_by(request))
         location = request.build_absolute_uri(reverse("api-import", args=[one.public_id]))

@@ -51,7 +51,7 @@ def whole(name: str, description: str, *, least: int, most: int, default: int) -
     """A whole number between two limits."""
 
     def read(text: str) -> int:
-        if not re.fullmatch(r"[0-9]{1,9}", text) or not least <= int(text) <= most:
+        if not re.fullmatch(r"[0-9]{1,19}", text) or not least <= int(text) <= most:
             raise ValueError(f"Give a whole number from {least} to {most}.")
         return int(text)
 

@@ -25,6 +25,9 @@ MEDIA_TYPE = "application/problem+json"
 RETRY_SECONDS = 5
 QUERY_CANCELED = "57014"
 
+# What Python calls these two depends on its version.
+_TITLES = {413: "Request Entity Too Large", 422: "Unprocessable Entity"}
+
 # In a pointer: a slash begins a part of the body's JSON, a question mark a query parameter.
 IN_QUERY = "?"
 
@@ -63,6 +66,11 @@ class InvalidRequest(Problem):
         return cls([Fault(pointer, code, detail)])
 
 
+def title_of(status: int) -> str:
+    """What a status is called, whatever the version of Python."""
+    return _TITLES.get(status) or HTTPStatus(status).phrase
+
+
 def as_problem(error: Exception, context: Mapping[str, Any]) -> Response:
     """The answer to whatever went wrong in a view; what nobody foresaw is logged and answered with 500."""
     request: Request = context["request"]
@@ -71,7 +79,7 @@ def as_problem(error: Exception, context: Mapping[str, Any]) -> Response:
     status, code, detail, more, headers = _told(error, context)
     document = {
         "type": f"urn:problem-type:{code}",
-        "title": HTTPStatus(status).phrase,
+        "title": title_of(status),
         "status": status,
         "detail": detail,
         "code": code,

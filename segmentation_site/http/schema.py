@@ -8,8 +8,9 @@ from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 
 from segmentation_site.http import idempotency
+from segmentation_site.http.examples import problem_example
 from segmentation_site.http.parameters import Parameter
-from segmentation_site.http.problems import MEDIA_TYPE
+from segmentation_site.http.problems import MEDIA_TYPE, title_of
 
 Schema = dict[str, Any]
 Decorator = Callable[[Any], Any]
@@ -42,13 +43,27 @@ REFUSALS = {
 }
 
 
+_RETRY = {"Retry-After": (INTEGER, "Seconds to wait.")}
+HEADERS_OF_REFUSALS: dict[int, dict[str, tuple[Schema, str]]] = {
+    401: {"WWW-Authenticate": (TEXT, "How to sign in.")},
+    429: _RETRY
+    | {
+        "RateLimit": (TEXT, "What is left of the calls of this minute, and when it ends."),
+        "RateLimit-Policy": (TEXT, "How many calls a key has in how many seconds."),
+    },
+    503: _RETRY,
+}
+
+
 def shape(
     name: str, properties: Mapping[str, Schema], *, optional: Sequence[str] = (), more: Schema | bool = False
 ) -> Schema:
     """Register an object under a name, its properties required but for the `optional`; returns a reference to it.
 
-    `more` is what properties beside these are, where there may be any.
+    `more` is what properties beside these are, where there may be any. Raises ValueError for a name that is taken.
     """
+    if name in _SHAPES:
+        raise ValueError(f"There is a shape {name} already: one of the two would be described wrongly.")
     _SHAPES[name] = {
         "type": "object",
         "properties": dict(properties),
@@ -112,6 +127,7 @@ def operation(
     media: Mapping[str, Schema] | None = None,
     description: str = "",
     headers: Sequence[str] = (),
+    location: str = "",
 ) -> Decorator:
     """Describe a method of a view.
 
@@ -120,6 +136,7 @@ def operation(
     refuses  statuses of problems beyond those that every endpoint may give
     media    further media types of the good answer
     headers  names of request headers that it heeds
+    location what is at the address that the answer's `Location` gives; "" where there is none
     """
     contents = ({"application/json": answer} if answer else {}) | dict(media or {})
     answers: dict[Any, Any] = {(status, kind): OpenApiResponse(schema, summary) for kind, schema in contents.items()}
@@ -135,10 +152,10 @@ def operation(
         request = {"application/json": body}
     extra = [OpenApiParameter(name, str, OpenApiParameter.HEADER) for name in headers]
     if idempotency.HEADER in headers:
-        extra += [
-            _header_of_answer(status, "Location", "Where to follow the work.", TEXT | {"format": "uri"}),
-            _header_of_answer(status, idempotency.REPLAYED, "`true` where this is the answer of an earlier request."),
-        ]
+        told = "`true` where this is the answer of an earlier request."
+        extra.append(_header_of_answer(status, idempotency.REPLAYED, told))
+    if location:
+        extra.append(_header_of_answer(status, "Location", location, TEXT | {"format": "uri"}))
     if IF_NONE_MATCH in headers:
         extra.append(_header_of_answer(status, "ETag", "Send it back as `If-None-Match`."))
     return extend_schema(
@@ -190,10 +207,13 @@ class ProblemAutoSchema(AutoSchema):
         usual = [400, 401, 403, 406, 429, 503] + ([404] if "{" in self.path else [])
         if self.method in ("POST", "PUT", "PATCH"):
             usual += [413, 415]
-        content = {MEDIA_TYPE: {"schema": PROBLEM}}
-        for code in usual:
-            answers.setdefault(str(code), {"content": content, "description": REFUSALS[code]})
+        for code in {*usual, *(int(code) for code in answers if int(code) >= 400)}:
+            answers[str(code)] = {"$ref": f"#/components/responses/{_name_of(code)}"}
         return dict(sorted(answers.items()))
+
+    def _get_format_parameters(self) -> list[Any]:
+        # Formats are chosen by `Accept` alone: `format` would be an unknown parameter.
+        return []
 
     def _scope(self) -> str:
         scope = getattr(self.view, "required_scope", None)
@@ -211,9 +231,25 @@ def only_described(endpoints: list[tuple[str, str, str, Any]]) -> list[tuple[str
 
 def add_shapes(result: dict[str, Any], generator: Any, request: Any, public: bool) -> dict[str, Any]:
     """Puts the registered shapes into the document; drf-spectacular calls this when it has made it."""
-    schemas = result.setdefault("components", {}).setdefault("schemas", {})
-    result["components"]["schemas"] = dict(sorted((schemas | _SHAPES).items()))
+    components = result.setdefault("components", {})
+    components["schemas"] = dict(sorted((components.get("schemas", {}) | _SHAPES).items()))
+    components["responses"] = {_name_of(code): _refusal(code) for code in sorted(REFUSALS)}
     return result
+
+
+def _name_of(code: int) -> str:
+    """How the answer with a problem of this status is called: once for all operations."""
+    return "".join(word.capitalize() for word in title_of(code).split())
+
+
+def _refusal(code: int) -> dict[str, Any]:
+    example = problem_example(code, REFUSALS[code])
+    headers = {
+        name: {"schema": schema, "description": description, "required": True}
+        for name, (schema, description) in HEADERS_OF_REFUSALS.get(code, {}).items()
+    }
+    content = {MEDIA_TYPE: {"schema": PROBLEM, "example": example}}
+    return {"description": REFUSALS[code], "content": content} | ({"headers": headers} if headers else {})
 
 
 class ApiKeySecurity(OpenApiAuthenticationExtension):

@@ -23,6 +23,7 @@ GIVEN: dict[str, Any] = {
     "description": "`external_id` and any attributes of /attributes. What is not given stays, null clears.",
     "properties": {"external_id": TEXT},
     "required": ["external_id"],
+    "examples": [{"external_id": "17", "age": 36, "email": "ada@example.com"}],
     "additionalProperties": True,
 }
 AT_MOST = {"minItems": 1, "maxItems": writing.MOST}

@@ -36,7 +36,7 @@ COMPARISON = shape(
         ),
         "segments": list_of(
             shape(
-                "SegmentChange",
+                "SegmentInComparison",
                 {
                     "segment_id": TEXT,
                     "name": TEXT,
@@ -65,8 +65,10 @@ class RunCompare(ApiView):
     def get(self, request: Request, public_id: str) -> Response:
         run = _find(public_id)
         wanted = self.asked["with"]
-        if wanted is None or wanted == public_id:
+        if wanted is None:
             raise InvalidRequest.at(f"{IN_QUERY}with", "required", "Say with which other run: its id.")
+        if wanted == public_id:
+            raise InvalidRequest.at(f"{IN_QUERY}with", "same_run", "This is the run itself: name another one.")
         other = _runs().filter(public_id=wanted, segmentation=run.segmentation_id).first()
         if other is None:
             raise InvalidRequest.at(f"{IN_QUERY}with", "unknown_run", "This segmentation has no run with this id.")

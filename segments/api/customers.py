@@ -22,6 +22,7 @@ from segments.browsing.assignments import members_of
 from segments.browsing.explanations import explain_customer
 from segments.models import Segment
 
+_TAG = re.compile(r'(?:W/)?"?([0-9]{1,18})(?:\.[0-9a-f]{32})?"?')
 _MOMENT = moment("updated_since", "Only customers that changed at this time or later.")
 
 
@@ -105,7 +106,7 @@ class CustomerOne(ApiView):
     def get(self, request: Request, external_id: str) -> HttpResponse:
         pk, values = _known(external_id)
         found = values | {"segmentations": [answers.of_place(one) for one in explain_customer(pk)]}
-        return with_etag(request, found)
+        return with_etag(request, found, version=values["change_sequence"])
 
     @operation(
         "Add or change one customer",
@@ -114,13 +115,14 @@ class CustomerOne(ApiView):
         refuses=[412],
         headers=["If-Match"],
         description="What is not given stays, null clears. The values are checked as the cells of a file are. With "
-        '`If-Match: "<change_sequence>"` only while the customer is as you read it.',
+        "`If-Match`, which takes the `ETag` or the `change_sequence` of the customer, only while it is as you read it; "
+        "with `If-Match: *` only if it is there.",
     )
     def put(self, request: Request, external_id: str) -> Response:
         body = json_object(request)
         if body.get("external_id", external_id) != external_id:
             raise InvalidRequest.at("/external_id", "mismatch", "The id in the body is not the one in the address.")
-        (written,) = writing.write([{**body, "external_id": external_id}], expected=_expected(request))
+        (written,) = writing.write([{**body, "external_id": external_id}], is_expected=_is_expected(request))
         if written.reasons:
             raise InvalidRequest(
                 Fault(f"/{escaped(wrong.field)}", wrong.code, wrong.detail) for wrong in written.reasons
@@ -140,17 +142,22 @@ class CustomerOne(ApiView):
         return Response(status=204)
 
 
-def _expected(request: Request) -> int | None:
-    """The change sequence that `If-Match` asks for."""
+def _is_expected(request: Request) -> writing.IsExpected | None:
+    """What `If-Match` asks for: one of some change sequences, each alone or in front of an `ETag`; or anything."""
     given = request.headers.get("If-Match")
     if given is None:
         return None
-    found = re.fullmatch(r'(?:W/)?"?([0-9]{1,18})"?', given.strip())
-    if found is None:
+    if given.strip() == "*":
+        return lambda sequence: sequence is not None
+    found = [_TAG.fullmatch(one.strip()) for one in given.split(",")]
+    if None in found:
         raise InvalidRequest.at(
-            "If-Match", "invalid_header", 'If-Match takes the change_sequence of the customer, such as "123".'
+            "If-Match",
+            "invalid_header",
+            'If-Match takes the ETag of the customer, its change_sequence, such as "123", or *.',
         )
-    return int(found[1])
+    expected = {int(one[1]) for one in found if one}
+    return lambda sequence: sequence in expected
 
 
 class CustomerExplanation(ApiView):

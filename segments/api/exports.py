@@ -156,6 +156,7 @@ class Exports(ApiView):
         status=202,
         body=NEW_EXPORT,
         headers=[HEADER],
+        location="Where to follow the work.",
         refuses=[409, 422],
         description="Of one `segment`, or of a whole `segmentation`, as it is in use now. Poll the address "
         "in `Location` until `file` says where to fetch it. Only customers who agreed to be contacted, unless "

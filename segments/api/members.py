@@ -12,6 +12,7 @@ from segmentation_site.access.views import ApiView
 from segmentation_site.http import paging
 from segmentation_site.http.caching import with_etag
 from segmentation_site.http.negotiating import ByPreference
+from segmentation_site.http.packing import packed, wants_gzip
 from segmentation_site.http.parameters import Parameter, names
 from segmentation_site.http.problems import IN_QUERY, InvalidRequest
 from segmentation_site.http.rendering import CsvRenderer, JSONRenderer, NdjsonRenderer
@@ -36,7 +37,8 @@ QUERY: tuple[Parameter, ...] = (
 MEDIA_TYPES = {Stream.CSV: "text/csv; charset=utf-8", Stream.NDJSON: "application/x-ndjson"}
 DESCRIPTION = (
     "The cursor pins the run that was published when the pull began: a run that is published meanwhile does not mix "
-    "into it. With `Accept: text/csv` or `application/x-ndjson` everybody comes in one streamed answer."
+    "into it. With `Accept: text/csv` or `application/x-ndjson` everybody comes in one streamed answer, with "
+    "`Accept-Encoding: gzip` packed."
 )
 
 
@@ -74,12 +76,16 @@ class _MembersView(ApiView):
                 raise InvalidRequest.at(
                     IN_QUERY + parameter.name, "not_for_streams", "A stream has no pages: it brings everybody at once."
                 )
-        members = Members(run, segment, self.asked["fields"])
-        return StreamingHttpResponse(
-            members.stream(form) if request.method == "GET" else (),
-            content_type=MEDIA_TYPES[form],
+        headers = {
+            "Content-Disposition": f'attachment; filename="members.{form}"',
             # Which of the formats it is depends on what was asked for.
-            headers={"Content-Disposition": f'attachment; filename="members.{form}"', "Vary": "Accept"},
+            "Vary": "Accept, Accept-Encoding",
+        }
+        chunks = Members(run, segment, self.asked["fields"]).stream(form)
+        if wants_gzip(request):
+            chunks, headers["Content-Encoding"] = packed(chunks), "gzip"
+        return StreamingHttpResponse(
+            chunks if request.method == "GET" else (), content_type=MEDIA_TYPES[form], headers=headers
         )
 
 

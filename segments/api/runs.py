@@ -47,6 +47,7 @@ class Runs(ApiView):
         status=202,
         body=shape("NewRun", {"publish": BOOLEAN}, optional=["publish"]),
         headers=[HEADER],
+        location="Where to follow the work.",
         refuses=[409, 422],
         description="A worker carries it out: poll the address in `Location`. With `publish` it publishes itself when "
         "it is done. 409 while another run of the segmentation is under way; the problem names it as `run`.",

@@ -26,6 +26,11 @@ _OF_ROW = {
     "fit": nullable(one_of([word.value for word in FitWord])),
     "is_far": nullable(BOOLEAN),
 }
+_ROW = {
+    "type": "object",
+    "additionalProperties": True,
+    "examples": [{"annual_income": 54.5, "spending_score": 81}],
+}
 SCORE = shape("Score", {"row": INTEGER, **_OF_ROW, "out_of_range": list_of(TEXT), "errors": list_of(REASON)})
 
 
@@ -46,7 +51,7 @@ class Scores(ApiView):
         shape("ScoredRows", {"run_id": TEXT, "results": list_of(SCORE)}),
         body=shape(
             "RowsToScore",
-            {"rows": {"type": "array", "items": {"type": "object", "additionalProperties": True}, **AT_MOST}},
+            {"rows": {"type": "array", "items": _ROW, **AT_MOST}},
         ),
         refuses=[409],
         description="Each row has the features of the published model (see the model of its run) in their own units; "

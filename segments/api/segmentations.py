@@ -11,10 +11,11 @@ from segmentation_site.access.scopes import Scope
 from segmentation_site.access.views import ApiView, asked_by
 from segmentation_site.http import paging
 from segmentation_site.http.finding import find
+from segmentation_site.http.idempotency import HEADER, idempotent
 from segmentation_site.http.schema import TEXT, operation, page_of, shape
 from segments import defining, refitting
 from segments.api import answers
-from segments.api.definitions import DEFINITION
+from segments.api.definitions import DEFINITION, DEFINITION_CHANGE
 from segments.api.requests import OBJECT, OBJECT_OR_NULL, read_body
 from segments.api.requests import TEXT as SOME_TEXT
 from segments.api.schedules import SCHEDULE, read_timetable
@@ -66,10 +67,13 @@ class Segmentations(ApiView):
         "Define a segmentation",
         answers.SEGMENTATION,
         status=201,
+        headers=[HEADER],
+        location="Where the segmentation is.",
         body=shape("NewSegmentation", _FIELDS_IN_WORDS, optional=["description", "schedule"]),
-        refuses=[409],
+        refuses=[409, 422],
         description="A feature may be given as its name alone. A run of it, once published, divides the customers.",
     )
+    @idempotent
     def post(self, request: Request) -> Response:
         body = read_body(request, FIELDS, required=["name", "definition"])
         timetable = read_timetable(request, body.get("schedule"))
@@ -100,7 +104,11 @@ class SegmentationOne(ApiView):
     @operation(
         "Change a segmentation",
         answers.SEGMENTATION,
-        body=shape("SegmentationChange", _FIELDS_IN_WORDS, optional=list(_FIELDS_IN_WORDS)),
+        body=shape(
+            "SegmentationChange",
+            _FIELDS_IN_WORDS | {"definition": DEFINITION_CHANGE},
+            optional=list(_FIELDS_IN_WORDS),
+        ),
         refuses=[409],
         description="What is not given stays, also inside `definition`; a `schedule` is replaced whole, null ends "
         "it. Runs that were started keep the definition that they were started with; the slug stays.",

@@ -34,6 +34,22 @@ def test_a_change_of_what_was_read_before_somebody_else_changed_it_is_refused(ca
     assert values("age") == {"1": 31}
 
 
+def test_what_a_read_gave_as_etag_is_taken_back_until_somebody_changes_the_customer(caller: Caller) -> None:
+    data(caller.put("/customers/1", {"age": 30}))
+    tag = caller.get("/customers/1")["ETag"]
+    assert caller.get("/customers/1", if_none_match=tag).status_code == 304
+    data(caller.put("/customers/1", {"age": 31}, if_match=f'"5", {tag}'))
+    problem(caller.put("/customers/1", {"age": 32}, if_match=tag), 412, "changed_meanwhile")
+    assert values("age") == {"1": 31}
+
+
+def test_somebody_who_must_be_there_already_is_not_added(caller: Caller) -> None:
+    problem(caller.put("/customers/1", {"age": 30}, if_match="*"), 412, "changed_meanwhile")
+    assert not Customer.objects.exists()
+    data(caller.put("/customers/1", {"age": 30}))
+    assert data(caller.put("/customers/1", {"age": 31}, if_match="*"))["status"] == "updated"
+
+
 def test_what_cannot_be_saved_is_told_by_field_and_nothing_is(caller: Caller) -> None:
     refused = problem(caller.put("/customers/1", {"age": 200, "email": "nobody", "shoes": 43}), 400, "invalid_request")
     assert pointers(refused) == {"/age": "above_maximum", "/email": "not_an_email", "/shoes": "unknown_attribute"}

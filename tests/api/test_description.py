@@ -1,6 +1,8 @@
 """The API describes itself in OpenAPI 3.1, wholly and truly, and shows it on a page."""
 
+import json
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +15,8 @@ from segmentation_site.access.scopes import ANY_KEY, Scope
 from tests.api.calling import Caller, data
 from tests.architecture.addresses import Address, endpoints
 
+KEPT = Path(__file__).parents[2] / "docs" / "openapi.json"
+RENEW = "./run manage spectacular --format openapi-json --file docs/openapi.json, and look at the difference."
 METHODS = ["get", "post", "put", "patch", "delete"]
 CAN_BE_REFUSED = {"400", "401", "403", "406", "429", "503"}
 
@@ -29,6 +33,12 @@ def description() -> dict[str, Any]:
 def described(endpoint: Address) -> str:
     """The path of an endpoint as the document has it."""
     return "/" + re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", endpoint.route).replace("{public_id}", "{id}")
+
+
+def refusal(description: dict[str, Any], answer: dict[str, str]) -> dict[str, Any]:
+    """What stands once for all operations that refuse in this way."""
+    found: dict[str, Any] = description["components"]["responses"][answer["$ref"].rpartition("/")[2]]
+    return found
 
 
 def operations(description: dict[str, Any]) -> dict[tuple[str, str], dict[str, Any]]:
@@ -81,7 +91,7 @@ def test_every_operation_says_its_scope_its_sign_in_and_what_it_refuses(descript
         assert ("404" in operation["responses"]) == ("{" in path), where
         for status, answer in operation["responses"].items():
             if int(status) >= 400:
-                assert list(answer["content"]) == ["application/problem+json"], where
+                assert list(refusal(description, answer)["content"]) == ["application/problem+json"], where
 
 
 def test_every_operation_has_a_name_of_its_own(description: dict[str, Any]) -> None:
@@ -99,6 +109,50 @@ def test_the_parameters_of_a_list_are_described_with_their_limits(description: d
     parameters = {one["name"]: one for one in description["paths"]["/api/v1/imports"]["get"]["parameters"]}
     assert set(parameters) == {"page_size", "cursor"}
     assert parameters["page_size"]["schema"] == {"type": "integer", "minimum": 1, "maximum": 1000, "default": 100}
+
+
+def test_every_json_that_goes_in_or_out_has_an_example_that_fits(description: dict[str, Any]) -> None:
+    components = {"components": description["components"]}
+    refusals = description["components"]["responses"]
+    contents = [(name, content) for name, one in refusals.items() for content in one["content"].values()]
+    for (path, method), operation in operations(description).items():
+        bodies = [operation.get("requestBody", {}), *operation["responses"].values()]
+        for body in bodies:
+            found = [content for kind, content in body.get("content", {}).items() if kind == "application/json"]
+            contents += [(f"{method} {path}", content) for content in found]
+        contents += [
+            (f"{method} {path} {one['name']}", one) for one in operation.get("parameters", ()) if one["in"] != "header"
+        ]
+    assert len(contents) > 100
+    for where, content in contents:
+        whole = content["schema"] | components
+        faults = [fault.message for fault in Draft202012Validator(whole).iter_errors(content["example"])]
+        assert not faults, (where, faults)
+        assert "…" not in json.dumps(content["example"], ensure_ascii=False), where
+
+
+def test_who_is_told_to_wait_or_to_sign_in_is_told_how(description: dict[str, Any]) -> None:
+    responses = description["components"]["responses"]
+    for name, headers in [
+        ("Unauthorized", {"WWW-Authenticate"}),
+        ("TooManyRequests", {"Retry-After", "RateLimit", "RateLimit-Policy"}),
+        ("ServiceUnavailable", {"Retry-After"}),
+    ]:
+        assert set(responses[name]["headers"]) == headers
+
+
+def test_every_post_that_starts_work_takes_an_idempotency_key(description: dict[str, Any]) -> None:
+    started = {path for (path, method), one in operations(description).items() if "202" in one["responses"]}
+    assert len(started) >= 7
+    for path in started:
+        takes = {one["name"] for one in description["paths"][path]["post"].get("parameters", ())}
+        # To end what has ended is refused anyway.
+        assert ("Idempotency-Key" in takes) != path.endswith("/cancel"), path
+
+
+def test_the_description_is_what_is_kept_beside_the_docs(description: dict[str, Any]) -> None:
+    kept = json.loads(KEPT.read_text(encoding="utf-8"))
+    assert description == kept, f"The API's description has changed. When it is meant to: {RENEW}"
 
 
 def test_what_starts_work_takes_an_idempotency_key_and_answers_with_a_location(description: dict[str, Any]) -> None:
@@ -123,8 +177,8 @@ def test_answers_are_what_the_description_says(description: dict[str, Any]) -> N
         ("/api/v1/imports/{id}", "get", "404", caller.get("/imports/imp_none").json()),
         ("/api/v1/imports", "get", "400", caller.get("/imports", {"page": 1}).json()),
     ]:
-        contents = description["paths"][path][method]["responses"][status]["content"]
-        (content,) = contents.values()
+        told = description["paths"][path][method]["responses"][status]
+        (content,) = (refusal(description, told) if "$ref" in told else told)["content"].values()
         whole = content["schema"] | {"components": description["components"]}
         Draft202012Validator(whole).validate(answer)
 

@@ -141,6 +141,14 @@ def test_an_import_that_waits_is_cancelled_at_once_and_only_once() -> None:
     problem(importer.post(f"{address}/cancel"), 409, "not_active")
 
 
+def test_what_an_import_is_asked_for_beside_an_end_is_refused() -> None:
+    importer = Importer()
+    address = f"{IMPORTS}/{data(importer.send(), 202)['id']}"
+    for deed in ("cancel", "undo"):
+        answer = importer.post(f"{address}/{deed}", {"dry_run": True})
+        assert pointers(problem(answer, 400, "invalid_request")) == {"/dry_run": "unknown_field"}
+
+
 def test_a_file_that_somebody_is_still_mapping_on_the_pages_can_be_thrown_away() -> None:
     importer = Importer()
     data(importer.send(), 202)

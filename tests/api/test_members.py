@@ -1,6 +1,7 @@
 """Programs pull who is in which segment: everybody exactly once, of one and the same run."""
 
 import csv
+import gzip
 import io
 import json
 from typing import Any
@@ -132,6 +133,17 @@ def _as_cells(row: dict[str, Any]) -> dict[str, str]:
 )
 def test_the_format_follows_what_the_program_prefers(caller: Caller, published: Run, accept: str, kind: str) -> None:
     assert caller.get(MEMBERS, accept=accept)["Content-Type"].split(";")[0] == kind
+
+
+@pytest.mark.parametrize("kind", [CSV, NDJSON])
+def test_a_stream_comes_packed_for_whoever_asks_for_it(caller: Caller, published: Run, kind: str) -> None:
+    plain = caller.get(MEMBERS, accept=kind)
+    answer = caller.get(MEMBERS, accept=kind, accept_encoding="br, gzip;q=0.5")
+    assert (answer["Content-Encoding"], plain.get("Content-Encoding")) == ("gzip", None)
+    assert "Accept-Encoding" in answer["Vary"]
+    assert sorted(gzip.decompress(answer.getvalue()).splitlines()) == sorted(plain.getvalue().splitlines())
+    unpacked = caller.get(MEMBERS, accept=kind, accept_encoding="gzip;q=0, identity")
+    assert "Content-Encoding" not in unpacked.headers
 
 
 def test_a_format_that_nobody_has_is_refused(caller: Caller, published: Run) -> None:

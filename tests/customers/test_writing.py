@@ -50,9 +50,9 @@ def test_of_two_rows_with_one_id_the_last_counts() -> None:
 def test_a_change_that_was_made_on_an_old_state_is_refused() -> None:
     writing.write([{"external_id": "1", "age": 30}])
     read = values("change_sequence")["1"]
-    writing.write([{"external_id": "1", "age": 31}], expected=read)
+    writing.write([{"external_id": "1", "age": 31}], is_expected=read.__eq__)
     with pytest.raises(writing.ChangedMeanwhile):
-        writing.write([{"external_id": "1", "age": 32}], expected=read)
+        writing.write([{"external_id": "1", "age": 32}], is_expected=read.__eq__)
     assert values("age") == {"1": 31}
 
 

@@ -46,6 +46,21 @@ def test_a_webhook_is_made_tested_and_shows_what_came_of_it(caller: Caller, rece
     assert (delivery["response_excerpt"], delivery["next_try_at"], delivery["error"]) == ("thank you", None, None)
 
 
+def test_what_is_sent_again_under_one_idempotency_key_is_sent_once(caller: Caller, receiving: Receiver) -> None:
+    path = f"/webhooks/{made(caller, receiving)['id']}"
+    first, again = (caller.post(f"{path}/test", idempotency_key="hello-1") for _ in range(2))
+    assert data(first, 202) == data(again, 202)
+    assert again["Idempotency-Replayed"] == "true"
+    delivery = given.sent(Delivery.objects.get())
+    replay = f"{path}/deliveries/{delivery.public_id}/replay"
+    data(caller.post(replay, idempotency_key="replay-1"), 202)
+    given.sent(delivery)
+    assert data(caller.post(replay, idempotency_key="replay-1"), 202)["status"] == "waiting"
+    delivery.refresh_from_db()
+    assert delivery.status == "delivered"
+    assert len(receiving.got) == 2
+
+
 def test_a_test_is_sent_once_also_to_who_is_disabled_and_disables_nobody(caller: Caller, receiving: Receiver) -> None:
     webhook = made(caller, receiving)
     path = f"/webhooks/{webhook['id']}"

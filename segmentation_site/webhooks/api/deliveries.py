@@ -8,6 +8,7 @@ from segmentation_site.access.scopes import Scope
 from segmentation_site.access.views import ApiView, asked_by
 from segmentation_site.http import paging
 from segmentation_site.http.finding import find
+from segmentation_site.http.idempotency import HEADER, idempotent
 from segmentation_site.http.schema import operation, page_of
 from segmentation_site.webhooks import registering
 from segmentation_site.webhooks.api import answers
@@ -41,10 +42,12 @@ class DeliveryReplay(ApiView):
         "Send a delivery again",
         answers.DELIVERY,
         status=202,
-        refuses=[409],
+        headers=[HEADER],
+        refuses=[409, 422],
         description="The same event under the same `webhook-id`, now; the tries begin anew. 409 while it is being "
         "sent, or while the webhook is disabled.",
     )
+    @idempotent
     def post(self, request: Request, public_id: str, delivery_id: str) -> Response:
         read_body(request, {})
         deliveries = Delivery.objects.select_related("webhook").filter(webhook=find_webhook(public_id))

@@ -13,6 +13,7 @@ from segmentation_site.access.views import ApiView, asked_by
 from segmentation_site.http import paging
 from segmentation_site.http import schema as described
 from segmentation_site.http.finding import find
+from segmentation_site.http.idempotency import HEADER, idempotent
 from segmentation_site.http.problems import InvalidRequest
 from segmentation_site.http.schema import operation, page_of, shape
 from segmentation_site.webhooks import registering
@@ -60,6 +61,7 @@ class Webhooks(ApiView):
         "Make a webhook",
         answers.WEBHOOK_WITH_SECRET,
         status=201,
+        location="Where the webhook is.",
         body=shape("NewWebhook", _NEW_IN_WORDS),
         description=_CHECKED + _SECRET_ONCE,
     )
@@ -106,8 +108,11 @@ class WebhookTest(ApiView):
         "Send a test",
         answers.DELIVERY,
         status=202,
+        headers=[HEADER],
+        refuses=[409, 422],
         description="An event `webhook.test`, sent once by a worker: look in the deliveries what came of it.",
     )
+    @idempotent
     def post(self, request: Request, public_id: str) -> Response:
         read_body(request, {})
         return Response(
