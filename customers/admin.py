@@ -12,6 +12,7 @@ from customers import registering, writing
 from customers.models import Attribute, Customer, Import, RejectedRow
 from segmentation_site.access.kept_admin import HistoryAdmin, KeptAdmin
 from segmentation_site.jobs.problems import Problem
+from segmentation_site.language.saying import said
 
 
 @admin.register(Customer)
@@ -67,7 +68,7 @@ class AttributeForm(ModelForm):
                 registering.check_changed(self.instance, **self.values)
         except Problem as problem:
             field = problem.pointer.strip("/")
-            self.add_error(field if field in self.fields else None, problem.detail)
+            self.add_error(field if field in self.fields else None, said(problem.detail))
         return given
 
 

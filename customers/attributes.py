@@ -13,6 +13,7 @@ from django.db import models
 from django.db.models import Field
 from django.db.models.expressions import Col
 from django.utils.text import capfirst
+from django.utils.translation import gettext_noop
 
 from customers.files.schema import Column, Kind
 from customers.models import Attribute, Customer, Transaction
@@ -47,7 +48,7 @@ _IN_FILES = {
         },
     ),
     "birth_date": _InFiles("date of birth, birthday, dob, born, born on, geburtsdatum"),
-    "age": _InFiles("age in years, alter, âge", unit="years"),
+    "age": _InFiles("age in years, alter, âge", unit=gettext_noop("years")),
     # Kept in thousands; a file that counts single units says so in its header's brackets.
     "annual_income": _InFiles(
         "income, yearly income, annual salary, salary, household income, einkommen",
@@ -84,12 +85,12 @@ _AS_FEATURES = (Kind.NUMBER, Kind.BOOLEAN, Kind.CATEGORY)
 _NO_FEATURES = frozenset({"consent"})
 # Figures of a customer's purchases as of a date; see `customers.purchases`.
 PURCHASE_FIGURES = (
-    Column("recency", "Days since the last purchase", Kind.NUMBER, unit="days"),
-    Column("frequency", "Number of orders", Kind.NUMBER),
-    Column("monetary", "Total spent", Kind.NUMBER),
-    Column("average_order", "Average order", Kind.NUMBER),
-    Column("tenure", "Days since the first purchase", Kind.NUMBER, unit="days"),
-    Column("purchase_interval", "Days between purchases", Kind.NUMBER, unit="days"),
+    Column("recency", gettext_noop("Days since the last purchase"), Kind.NUMBER, unit=gettext_noop("days")),
+    Column("frequency", gettext_noop("Number of orders"), Kind.NUMBER),
+    Column("monetary", gettext_noop("Total spent"), Kind.NUMBER),
+    Column("average_order", gettext_noop("Average order"), Kind.NUMBER),
+    Column("tenure", gettext_noop("Days since the first purchase"), Kind.NUMBER, unit=gettext_noop("days")),
+    Column("purchase_interval", gettext_noop("Days between purchases"), Kind.NUMBER, unit=gettext_noop("days")),
 )
 _PER_THOUSAND = 0.001
 

@@ -7,11 +7,12 @@ import orjson
 from django.core.files.storage import default_storage
 from django.db import connection, transaction
 from django.db.models import Max, Q
+from django.utils.translation import gettext_noop
 
 from customers.models import Import, ImportStatus, RejectedRow, Suppressed
 from segmentation_site.jobs.models import ACTIVE
 
-_ERASED = [{"field": "", "code": "erased", "detail": "This row was of a customer who was erased since."}]
+_ERASED = [{"field": "", "code": "erased", "detail": gettext_noop("This row was of a customer who was erased since.")}]
 
 
 def forget_files() -> int:

@@ -16,6 +16,7 @@ import polars as pl
 from django.conf import settings
 from django.db import connection
 from django.utils import timezone
+from django.utils.translation import gettext_noop
 from psycopg import sql
 
 from customers import forgetting, purchases, suppressing, targets
@@ -44,8 +45,8 @@ Reasons = Mapping[int, tuple[str, str, str]]
 
 class FileGone(Problem):
     code = "file_gone"
-    sentence = "The uploaded file is no longer in storage."
-    remedy = "Upload it again."
+    sentence = gettext_noop("The uploaded file is no longer in storage.")
+    remedy = gettext_noop("Upload it again.")
 
 
 class _NotEmptyAnyMore(Exception):
@@ -157,7 +158,7 @@ class _RejectedRows:
 
 def execute(one: Import, lease: Lease[Import]) -> None:
     """Carry out one import, from its file to its report. It may be cancelled at every piece; nothing is seen before."""
-    lease.phase("reading")
+    lease.phase(gettext_noop("reading"))
     with (
         file_problems_told(),
         _opened(one) as file,
@@ -190,7 +191,7 @@ def _import_first(table: _Table, rejected: _RejectedRows, lease: Lease[Import]) 
             accepted = _check_and_stage(table, incoming, rejected, lease)
             accepted -= _give_back(table, incoming, rejected, _superseded(table))
             accepted -= _give_back(table, incoming, rejected, _suppressed(table))
-            lease.phase("merging", accepted)
+            lease.phase(gettext_noop("merging"), accepted)
             table.take_turn()
             if not incoming.take_place():
                 raise _NotEmptyAnyMore
@@ -222,7 +223,7 @@ def _stage_and_merge(table: _Table, rejected: _RejectedRows, lease: Lease[Import
         accepted -= _give_back(table, staged, rejected, _superseded(table))
         accepted -= _give_back(table, staged, rejected, _suppressed(table))
         with lease.writing():
-            lease.phase("merging", accepted)
+            lease.phase(gettext_noop("merging"), accepted)
             if not one.is_dry_run:
                 table.take_turn()
             for refused in targets.refusals(one, staged.identifier, table.keys):
@@ -285,7 +286,7 @@ def _look(one: Import, file: BinaryIO) -> _Table:
 
 def _check_and_stage(table: _Table, staging: _Staging, rejected: _RejectedRows, lease: Lease[Import]) -> int:
     """Every row into staging or among the rejected ones; the number of the former."""
-    lease.phase("checking", reading.count_rows(table.file, table.sample.dialect))
+    lease.phase(gettext_noop("checking"), reading.count_rows(table.file, table.sample.dialect))
     accepted = 0
     for checked in ahead(table.checked()):
         rejected.add(checked.rejected)

@@ -7,13 +7,18 @@ from typing import Any
 from django.core.cache import cache
 from django.db import connection
 from django.db.models import Max
+from django.utils.translation import gettext_noop, override
 from psycopg import sql
 
 from customers.models import Consent, Customer, Gender
 
 # Numbers shown as histograms, with how a person reads their values.
-NUMBERS = {"age": "Age", "annual_income": "Annual income (k$)", "spending_score": "Spending score"}
-UNKNOWN = "Not known"
+NUMBERS = {
+    "age": gettext_noop("Age"),
+    "annual_income": gettext_noop("Annual income (k$)"),
+    "spending_score": gettext_noop("Spending score"),
+}
+UNKNOWN = gettext_noop("Not known")
 # The counts change only when a customer does; until then nobody has to scan the table again.
 REMEMBER_SECONDS = 24 * 60 * 60
 
@@ -44,10 +49,12 @@ class Distribution:
     def finding(self) -> str:
         """One sentence on what stands out."""
         if not self.known:
-            return f"{self.label} is not known of any customer yet."
+            return gettext_noop("{label} is not known of any customer yet.").format(label=self.label)
         most = max(self.bins, key=lambda one: one.count)
-        unknown = f" Not known of {self.unknown:,}." if self.unknown else ""
-        return f"{most.label} is the most common, with {most.count / self.known:.0%}.{unknown}"
+        template = gettext_noop("{word} is the most common, with {share:.0%}.")
+        if self.unknown:
+            template = gettext_noop("{word} is the most common, with {share:.0%}. Not known of {count:,}.")
+        return template.format(word=most.label, share=most.count / self.known, count=self.unknown)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +79,9 @@ def everybody() -> Everybody:
     key = f"customers.everybody:{connection.settings_dict['NAME']}:{latest}"
     remembered: Everybody | None = cache.get(key)
     if remembered is None:
-        remembered = _count(_bins())
+        # In English, as all that is kept: it is shown to readers of every language.
+        with override("en"):
+            remembered = _count(_bins())
         cache.set(key, remembered, REMEMBER_SECONDS)
     return remembered
 
@@ -139,7 +148,7 @@ def _count(bins: Iterable[tuple[str, Any, int, float | None]]) -> Everybody:
     distributions = [
         Distribution(
             "gender",
-            "Gender",
+            gettext_noop("Gender"),
             tuple(Bin(str(gender.label), genders[gender.value]) for gender in Gender if genders.get(gender.value)),
             genders.get("", 0),
         )

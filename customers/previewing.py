@@ -16,6 +16,7 @@ from customers.files.schema import Column, FileProblem, Kind
 from customers.models import Import
 from customers.proposing import AS_PROPOSED, NEW, Named, NewAttribute
 from segmentation_site.jobs.problems import Problem
+from segmentation_site.language import saying
 
 PREVIEWED_ROWS = 20
 EXAMPLES = 3
@@ -216,7 +217,9 @@ def _note(column: Column, cells: list[str], style: Style, factor: float, *, is_n
         sure = _("as the whole column tells") if style.date_order is not DateOrder.UNDECIDED else _("the only way")
         return _("“{cell}” is read as {date}, {sure}.").format(cell=cell, date=date_format(read, "j F Y"), sure=sure)
     if column.kind is Kind.NUMBER and read is not None and (factor != 1 or style.decimal == ","):
-        return _("“{cell}” is read as {number}.").format(cell=cell, number=f"{read:,.10g} {column.unit}".strip())
+        return _("“{cell}” is read as {number}.").format(
+            cell=cell, number=f"{saying.spelled(f'{read:,.10g}')} {saying.said(column.unit)}".strip()
+        )
     return ""
 
 
@@ -235,11 +238,11 @@ def _obstacle(one: Import, sample: Sample, readable: Mapping[str, Column], mappi
                 sentence = _(
                     "Choose the column that holds the {what}: without it no customer can be told from another."
                 )
-            return sentence.format(what=column.label.lower())
+            return sentence.format(what=saying.within(saying.label(column.label)))
     if by_email:
         return ""
     try:
         file_mapping.apply(sample, [replace(column, key=key) for key, column in readable.items()], mapping)
     except FileProblem as problem:
-        return str(problem)
+        return saying.said(problem)
     return ""

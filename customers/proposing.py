@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 
 from django.contrib.auth.models import User
 from django.db import transaction
+from django.utils.translation import gettext_noop
 
 from customers import registering, starting
 from customers.files.cells import FALSE, TRUE, Reason, is_blank, read_cell
@@ -21,21 +22,23 @@ MOST_CATEGORIES = 20
 
 class NoNewAttributes(Problem):
     code = "no_new_attributes"
-    sentence = "Columns of a file of purchases cannot become attributes: those are of customers."
-    remedy = "Leave the column out, or bring it in a file of customers."
+    sentence = gettext_noop("Columns of a file of purchases cannot become attributes: those are of customers.")
+    remedy = gettext_noop("Leave the column out, or bring it in a file of customers.")
 
 
 class OnlyAdminsRegister(Problem):
     code = "only_admins_register"
-    sentence = "Only an admin can make a new attribute of a column."
-    remedy = "Leave the column out, or ask an admin to register the attribute first."
+    sentence = gettext_noop("Only an admin can make a new attribute of a column.")
+    remedy = gettext_noop("Leave the column out, or ask an admin to register the attribute first.")
     http_status = 403
 
 
 class NothingToRegister(Problem):
     code = "nothing_to_register"
-    sentence = "The column {header!r} cannot become an attribute: its cells are empty, or are too many different texts."
-    remedy = "Leave it out, or register the attribute under Admin → Attributes first."
+    sentence = gettext_noop(
+        "The column {header!r} cannot become an attribute: its cells are empty, or are too many different texts."
+    )
+    remedy = gettext_noop("Leave it out, or register the attribute under Admin → Attributes first.")
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 
 from django.db import connection
+from django.utils.translation import gettext_noop
 from psycopg import sql
 
 from customers.attributes import PURCHASE_FIGURES
@@ -18,7 +19,7 @@ TRANSACTIONS = sql.Identifier(Transaction._meta.db_table)
 COLUMNS = (
     Column(
         "external_id",
-        "Customer id",
+        gettext_noop("Customer id"),
         Kind.TEXT,
         max_length=200,
         aliases=(
@@ -29,7 +30,7 @@ COLUMNS = (
     ),
     Column(
         "at",
-        "Date",
+        gettext_noop("Date"),
         Kind.DATE,
         aliases=(
             *("order date", "transaction date", "purchase date", "invoice date", "purchased on", "ordered at"),
@@ -40,7 +41,7 @@ COLUMNS = (
     ),
     Column(
         "amount",
-        "Amount",
+        gettext_noop("Amount"),
         Kind.NUMBER,
         aliases=(
             *("total", "order total", "order value", "value", "dollar value", "revenue", "price", "sales", "net"),
@@ -50,7 +51,7 @@ COLUMNS = (
     ),
     Column(
         "order_id",
-        "Order id",
+        gettext_noop("Order id"),
         Kind.TEXT,
         max_length=200,
         aliases=(
@@ -58,7 +59,9 @@ COLUMNS = (
             *("invoice number", "receipt", "receipt id", "purchase id", "bestellnummer"),
         ),
     ),
-    Column("currency", "Currency", Kind.TEXT, max_length=3, aliases=("currency code", "währung", "devise")),
+    Column(
+        "currency", gettext_noop("Currency"), Kind.TEXT, max_length=3, aliases=("currency code", "währung", "devise")
+    ),
 )
 FIGURES = tuple(figure.key for figure in PURCHASE_FIGURES)
 ZERO_WITHOUT_PURCHASES = ("frequency", "monetary")
@@ -78,7 +81,11 @@ def refusals(one: Import, staging: sql.Identifier, keys: Sequence[str]) -> Itera
                 " OR customer.external_id <> staged.external_id)",
                 _names(one, staging, keys),
             ),
-            ("order_id", "order_differs", "This order is here already with another customer, date or amount."),
+            (
+                "order_id",
+                "order_differs",
+                gettext_noop("This order is here already with another customer, date or amount."),
+            ),
         )
     if one.mode == ImportMode.UPDATE:
         yield dict.fromkeys(
@@ -87,7 +94,7 @@ def refusals(one: Import, staging: sql.Identifier, keys: Sequence[str]) -> Itera
                 " (SELECT FROM {customers} AS customer WHERE customer.external_id = staged.external_id)",
                 _names(one, staging, keys),
             ),
-            ("external_id", "unknown_customer", "There is no such customer, and this import adds none."),
+            ("external_id", "unknown_customer", gettext_noop("There is no such customer, and this import adds none.")),
         )
 
 

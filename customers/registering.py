@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable
 
 from django.db import IntegrityError, connection, transaction
+from django.utils.translation import gettext_noop
 from psycopg import sql
 
 from customers import attributes
@@ -31,13 +32,13 @@ _PATIENCE = "5s"
 
 class InvalidAttribute(Problem):
     code = "invalid_attribute"
-    sentence = "{what}"
+    sentence = gettext_noop("{what}")
 
 
 class AttributeTaken(Problem):
     code = "attribute_taken"
-    sentence = "There is already something known of customers called {name}."
-    remedy = "Give it another key and label."
+    sentence = gettext_noop("There is already something known of customers called {name}.")
+    remedy = gettext_noop("Give it another key and label.")
     http_status = 409
 
 
@@ -128,13 +129,23 @@ def check_new(
     """What `register` refuses, refused before anything is done. Raises InvalidAttribute, AttributeTaken."""
     if not _KEY.match(key):
         raise InvalidAttribute(
-            pointer="/key", what=f"{key!r} is no key: write small letters, digits and _, beginning with a letter."
+            pointer="/key",
+            what=gettext_noop("{key!r} is no key: write small letters, digits and _, beginning with a letter.").format(
+                key=key
+            ),
         )
     if kind not in Attribute.Kind.values:
-        raise InvalidAttribute(pointer="/kind", what=f"{kind!r} is none of: {', '.join(Attribute.Kind.values)}.")
+        raise InvalidAttribute(
+            pointer="/kind",
+            what=gettext_noop("{kind!r} is none of: {known}.").format(
+                kind=kind, known=", ".join(Attribute.Kind.values)
+            ),
+        )
     _check(label, kind, unit, minimum, maximum, _categories(categories))
     if Attribute.objects.count() >= MOST:
-        raise InvalidAttribute(what=f"There are {MOST} attributes already. Remove one that nobody needs.")
+        raise InvalidAttribute(
+            what=gettext_noop("There are {most} attributes already. Remove one that nobody needs.").format(most=MOST)
+        )
     if any(key == column.key for column in _taken()):
         raise AttributeTaken(name=key, pointer="/key")
     _refuse_taken_label(label)
@@ -168,15 +179,23 @@ def _check(
     label: str, kind: str, unit: str, minimum: float | None, maximum: float | None, categories: list[str]
 ) -> None:
     if not 1 <= len(label) <= LONGEST_LABEL or "\0" in label:
-        raise InvalidAttribute(pointer="/label", what=f"A label has from 1 to {LONGEST_LABEL} characters.")
+        raise InvalidAttribute(
+            pointer="/label", what=gettext_noop("A label has from 1 to {most} characters.").format(most=LONGEST_LABEL)
+        )
     if len(unit) > LONGEST_UNIT or "\0" in unit:
-        raise InvalidAttribute(pointer="/unit", what=f"A unit has at most {LONGEST_UNIT} characters.")
+        raise InvalidAttribute(
+            pointer="/unit", what=gettext_noop("A unit has at most {most} characters.").format(most=LONGEST_UNIT)
+        )
     if kind != Attribute.Kind.NUMBER and (minimum is not None or maximum is not None):
-        raise InvalidAttribute(pointer="/minimum", what="Only numbers have limits.")
+        raise InvalidAttribute(pointer="/minimum", what=gettext_noop("Only numbers have limits."))
     if minimum is not None and maximum is not None and minimum > maximum:
-        raise InvalidAttribute(pointer="/minimum", what="The least value is above the greatest.")
+        raise InvalidAttribute(pointer="/minimum", what=gettext_noop("The least value is above the greatest."))
     if (kind == Attribute.Kind.CATEGORY) != bool(categories):
-        what = "Name the categories." if kind == Attribute.Kind.CATEGORY else "Only categories are listed."
+        what = (
+            gettext_noop("Name the categories.")
+            if kind == Attribute.Kind.CATEGORY
+            else gettext_noop("Only categories are listed.")
+        )
         raise InvalidAttribute(pointer="/categories", what=what)
 
 
@@ -185,7 +204,9 @@ def _categories(given: Iterable[str]) -> list[str]:
     if len(listed) > MOST_CATEGORIES or any(len(name) > LONGEST_CATEGORY for name in listed):
         raise InvalidAttribute(
             pointer="/categories",
-            what=f"At most {MOST_CATEGORIES} categories of at most {LONGEST_CATEGORY} characters can be told apart.",
+            what=gettext_noop("At most {most} categories of at most {longest} characters can be told apart.").format(
+                most=MOST_CATEGORIES, longest=LONGEST_CATEGORY
+            ),
         )
     return listed
 

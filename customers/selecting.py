@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
+from django.utils.translation import gettext_noop
 from psycopg import sql
 
 from customers import attributes
@@ -32,7 +33,7 @@ class InvalidCondition(Problem):
     """A condition that cannot be asked; the pointer says which one."""
 
     code = "invalid_condition"
-    sentence = "{what}"
+    sentence = gettext_noop("{what}")
 
 
 def check(conditions: Sequence[Where]) -> None:
@@ -41,13 +42,13 @@ def check(conditions: Sequence[Where]) -> None:
     for place, condition in enumerate(conditions):
         column = known.get(condition.key)
         if column is None:
-            what = f"There is no attribute {condition.key!r}."
+            what = gettext_noop("There is no attribute {key!r}.").format(key=condition.key)
             raise InvalidCondition(pointer=f"/{place}/attribute", what=what)
         if condition.operator in _IN_ORDER and column.kind not in (Kind.NUMBER, Kind.DATE):
-            what = f"{column.label} has no order; use eq, ne or in."
+            what = gettext_noop("{label} has no order; use eq, ne or in.").format(label=column.label)
             raise InvalidCondition(pointer=f"/{place}/operator", what=what)
         if condition.operator == "contains" and column.kind not in _TEXTS:
-            what = f"{column.label} is no text that could contain something."
+            what = gettext_noop("{label} is no text that could contain something.").format(label=column.label)
             raise InvalidCondition(pointer=f"/{place}/operator", what=what)
         if condition.operator == "is_missing":
             continue
@@ -59,16 +60,18 @@ def check(conditions: Sequence[Where]) -> None:
 
 def _wrong(column: Column, value: Any) -> str:
     if column.kind is Kind.NUMBER and (isinstance(value, bool) or not isinstance(value, int | float)):
-        return f"{column.label} is a number; {value!r} is none."
+        return gettext_noop("{label} is a number; {value!r} is none.").format(label=column.label, value=value)
     if column.kind is Kind.BOOLEAN and not isinstance(value, bool):
-        return f"{column.label} is true or false; {value!r} is neither."
+        return gettext_noop("{label} is true or false; {value!r} is neither.").format(label=column.label, value=value)
     if column.kind is Kind.DATE:
         try:
             date.fromisoformat(value)
         except (TypeError, ValueError):
-            return f"{column.label} is a date such as 2026-01-31; {value!r} is none."
+            return gettext_noop("{label} is a date such as 2026-01-31; {value!r} is none.").format(
+                label=column.label, value=value
+            )
     if column.kind in _TEXTS and (not isinstance(value, str) or "\0" in value):
-        return f"{column.label} is a text; {value!r} is none."
+        return gettext_noop("{label} is a text; {value!r} is none.").format(label=column.label, value=value)
     return ""
 
 

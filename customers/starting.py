@@ -19,6 +19,7 @@ from django.db import transaction
 from django.db.models.functions import Now
 from django.template.defaultfilters import filesizeformat
 from django.utils.formats import date_format
+from django.utils.translation import gettext_noop
 
 from customers import targets
 from customers.files import mapping as file_mapping
@@ -40,44 +41,44 @@ ADDED_TO_REJECTS = ("Rejected line", "Rejected field", "Rejected because")
 
 class FileTooLarge(Problem):
     code = "file_too_large"
-    sentence = "This file is larger than {limit}, the most that can be imported at once."
-    remedy = "Split it and import the parts."
+    sentence = gettext_noop("This file is larger than {limit}, the most that can be imported at once.")
+    remedy = gettext_noop("Split it and import the parts.")
     http_status = 413
 
 
 class UnknownMode(Problem):
     code = "unknown_mode"
-    sentence = "{mode!r} is not a way to import. Known: {known}."
-    remedy = "Choose one of these."
+    sentence = gettext_noop("{mode!r} is not a way to import. Known: {known}.")
+    remedy = gettext_noop("Choose one of these.")
 
 
 class UnsupportedKind(Problem):
     code = "unsupported_kind"
-    sentence = "Files with {kind!r} cannot be imported. Known: {known}."
-    remedy = "Choose one of these."
+    sentence = gettext_noop("Files with {kind!r} cannot be imported. Known: {known}.")
+    remedy = gettext_noop("Choose one of these.")
 
 
 class UnknownChoice(Problem):
     code = "unknown_choice"
-    sentence = "{value!r} is not something that can be chosen here. Known: {known}."
-    remedy = "Choose one of these."
+    sentence = gettext_noop("{value!r} is not something that can be chosen here. Known: {known}.")
+    remedy = gettext_noop("Choose one of these.")
 
 
 class ImportedBefore(Problem):
     code = "imported_before"
-    sentence = (
+    sentence = gettext_noop(
         "These very transactions were imported on {when}, and without order ids nobody can tell a second purchase from"
         " a second import."
     )
-    remedy = "Undo that import first, or map a column with order ids."
+    remedy = gettext_noop("Undo that import first, or map a column with order ids.")
     http_status = 409
     told = ("import_id",)
 
 
 class NotWaiting(Problem):
     code = "already_started"
-    sentence = "This import was started already, or thrown away: it is {status}."
-    remedy = "Upload the file again to import it once more."
+    sentence = gettext_noop("This import was started already, or thrown away: it is {status}.")
+    remedy = gettext_noop("Upload the file again to import it once more.")
     http_status = 409
 
 

@@ -7,12 +7,14 @@ import hmac
 from collections.abc import Collection, Iterable
 from typing import Any
 
+from django.utils.translation import gettext_noop
+
 from customers.models import Suppressed
 from segmentation_site.access.derived import derived
 
 # By what somebody may be on the list.
 KEYS = ("external_id", "email")
-REASON = ("suppressed", "This customer asked to be forgotten and must not be saved again.")
+REASON = ("suppressed", gettext_noop("This customer asked to be forgotten and must not be saved again."))
 
 
 def digests(value: str) -> list[str]:

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from django.db import connection
+from django.utils.translation import gettext_noop
 from psycopg import sql
 
 from customers import attributes, purchases
@@ -13,9 +14,9 @@ from customers.merging import CUSTOMERS
 from customers.models import Import, ImportKey, ImportMode
 
 AGAIN = {
-    "external_id": "This customer comes again in line {line}, which counts.",
-    "email": "This customer comes again in line {line}, which counts.",
-    "order_id": "This order comes again in line {line}, which counts.",
+    "external_id": gettext_noop("This customer comes again in line {line}, which counts."),
+    "email": gettext_noop("This customer comes again in line {line}, which counts."),
+    "order_id": gettext_noop("This order comes again in line {line}, which counts."),
 }
 
 Reasons = Mapping[int, tuple[str, str, str]]
@@ -54,10 +55,10 @@ def refusals(one: Import, staging: sql.Identifier, keys: Sequence[str]) -> Itera
         yield _ambiguous(staging)
         _find_by_email(staging)
     if one.mode == ImportMode.UPDATE:
-        reason = (one.key, "unknown_customer", "There is no such customer, and this import only updates.")
+        reason = (one.key, "unknown_customer", gettext_noop("There is no such customer, and this import only updates."))
         yield dict.fromkeys(_lines(staging, is_known=False), reason)
     elif one.mode == ImportMode.CREATE:
-        reason = (one.key, "known_customer", "This customer is here already, and this import only adds.")
+        reason = (one.key, "known_customer", gettext_noop("This customer is here already, and this import only adds."))
         yield dict.fromkeys(_lines(staging, is_known=True), reason)
 
 
@@ -81,7 +82,12 @@ def _ambiguous(staging: sql.Identifier) -> Reasons:
         )
         lines = [line for (line,) in cursor.fetchall()]
     return dict.fromkeys(
-        lines, ("email", "ambiguous_customer", "Several customers have this e-mail address; give the customer id.")
+        lines,
+        (
+            "email",
+            "ambiguous_customer",
+            gettext_noop("Several customers have this e-mail address; give the customer id."),
+        ),
     )
 
 

@@ -12,6 +12,7 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
+from django.utils.translation import gettext_noop
 from psycopg import sql
 
 from customers import attributes
@@ -31,13 +32,13 @@ _TYPES = {Kind.NUMBER: "float8", Kind.DATE: "date", Kind.BOOLEAN: "boolean"}
 
 class NotUndoable(Problem):
     code = "not_undoable"
-    sentence = "This import cannot be taken back: {why}"
+    sentence = gettext_noop("This import cannot be taken back: {why}")
     http_status = 409
 
 
 class BeingUndone(Problem):
     code = "being_undone"
-    sentence = "This import is being taken back already."
+    sentence = gettext_noop("This import is being taken back already.")
     http_status = 409
 
 
@@ -59,16 +60,15 @@ class Forecast:
 def obstacle(one: Import) -> str:
     """Why this import cannot be taken back; "" when it can."""
     if one.status == ImportStatus.UNDONE:
-        return "it was taken back already."
+        return gettext_noop("it was taken back already.")
     if one.status != ImportStatus.DONE:
-        return f"it is {one.get_status_display().lower()}."
+        return gettext_noop("it is {state}.").format(state=ImportStatus(one.status).label.lower())
     if one.is_dry_run:
-        return "it only checked, and changed nothing."
+        return gettext_noop("it only checked, and changed nothing.")
     if one.undoable_until is None or one.undoable_until < timezone.now():
-        return (
-            f"what it replaced is kept for {settings.IMPORTS_KEPT_DAYS} days only, and is gone. Import a file with the"
-            " earlier values instead."
-        )
+        return gettext_noop(
+            "what it replaced is kept for {days} days only, and is gone. Import a file with the earlier values instead."
+        ).format(days=settings.IMPORTS_KEPT_DAYS)
     return ""
 
 
@@ -123,7 +123,7 @@ def forecast(one: Import) -> Forecast:
 
 def execute(undo: Undo, lease: Lease[Undo]) -> None:
     """Take the import back in one transaction: everything or nothing."""
-    lease.phase("taking back")
+    lease.phase(gettext_noop("taking back"))
     with lease.writing():
         lock_writers()
         one = Import.objects.select_for_update().get(pk=undo.undone_import_id)

@@ -9,6 +9,7 @@ from typing import Any
 
 import orjson
 from django.db import connection, transaction
+from django.utils.translation import gettext_noop
 from psycopg import sql
 
 from customers import attributes, suppressing
@@ -47,8 +48,8 @@ class Written:
 
 class ChangedMeanwhile(Problem):
     code = "changed_meanwhile"
-    sentence = "This customer was changed since you read it."
-    remedy = "Read it again and repeat your change."
+    sentence = gettext_noop("This customer was changed since you read it.")
+    remedy = gettext_noop("Read it again and repeat your change.")
     http_status = 412
 
 
@@ -74,7 +75,9 @@ def _write(rows: Sequence[Mapping[str, Any]], is_expected: IsExpected | None) ->
     good: dict[int, dict[str, Any]] = {}
     for place, (row, (values, reasons)) in enumerate(zip(rows, checked, strict=True)):
         if not reasons and last[values["external_id"]] != place:
-            reasons.append(Wrong("external_id", "duplicate", "This customer comes again further down, which counts."))
+            reasons.append(
+                Wrong("external_id", "duplicate", gettext_noop("This customer comes again further down, which counts."))
+            )
         if not reasons and suppressed and _is_suppressed(values, suppressed):
             reasons.append(Wrong("external_id", *suppressing.REASON))
         if reasons:
@@ -102,7 +105,9 @@ def _check(row: Mapping[str, Any], columns: Mapping[str, Column]) -> tuple[dict[
     for key, given in row.items():
         column = columns.get(key)
         if column is None:
-            reasons.append(Wrong(key, "unknown_attribute", f"There is no attribute {key!r}."))
+            reasons.append(
+                Wrong(key, "unknown_attribute", gettext_noop("There is no attribute {key!r}.").format(key=key))
+            )
             continue
         read = _read(column, given)
         if isinstance(read, Reason):
@@ -124,7 +129,7 @@ def _read(column: Column, given: Any) -> Any:
     elif hasattr(given, "isoformat"):
         given = given.isoformat()
     elif not isinstance(given, str):
-        return Reason("invalid", "Give a text, a number, true, false or null.")
+        return Reason("invalid", gettext_noop("Give a text, a number, true, false or null."))
     return read_cell(replace(column, is_required=False), given)
 
 

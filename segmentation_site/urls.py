@@ -2,6 +2,7 @@
 
 from django.contrib import admin
 from django.urls import include, path
+from django.views.i18n import set_language
 
 urlpatterns = [
     path("", include("segments.pages.urls")),
@@ -11,6 +12,7 @@ urlpatterns = [
     path("", include("segmentation_site.webhooks.pages.urls")),
     path("", include("segmentation_site.http.health")),
     path("", include("segmentation_site.http.metrics")),
+    path("language", set_language, name="set_language"),
     path("api/", include("segmentation_site.http.api_urls")),
     path("admin/", admin.site.urls),
 ]

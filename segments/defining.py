@@ -5,6 +5,7 @@ from typing import Any
 from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
 from django.utils.text import slugify
+from django.utils.translation import gettext_noop
 
 from customers import selecting
 from customers.attributes import feature_labels
@@ -33,27 +34,27 @@ class InvalidDefinition(Problem):
 
 class InvalidName(Problem):
     code = "invalid_name"
-    sentence = "A name has from 1 to {longest} characters."
-    remedy = "Give another one."
+    sentence = gettext_noop("A name has from 1 to {longest} characters.")
+    remedy = gettext_noop("Give another one.")
 
 
 class TextTooLong(Problem):
     code = "too_long"
-    sentence = "This text has more than {longest} characters."
-    remedy = "Shorten it."
+    sentence = gettext_noop("This text has more than {longest} characters.")
+    remedy = gettext_noop("Shorten it.")
 
 
 class NameTaken(Problem):
     code = "name_taken"
-    sentence = "There is already a {noun} called {name}."
-    remedy = "Give another name."
+    sentence = gettext_noop("There is already a {noun} called {name}.")
+    remedy = gettext_noop("Give another name.")
     http_status = 409
 
 
 class StillRunning(Problem):
     code = "still_running"
-    sentence = "A run of this segmentation is under way: {run}."
-    remedy = "Cancel it first."
+    sentence = gettext_noop("A run of this segmentation is under way: {run}.")
+    remedy = gettext_noop("Cancel it first.")
     http_status = 409
     told = ("run",)
 

@@ -11,6 +11,7 @@ from django.conf import settings
 from django.core.files.storage import default_storage
 from django.db import connection, transaction
 from django.utils import timezone
+from django.utils.translation import gettext_noop
 
 from customers import attributes
 from segmentation_site.jobs.leases import Lease
@@ -58,7 +59,9 @@ def execute(export: Export, lease: Lease[Export]) -> None:
                     expires_at=timezone.now() + timedelta(days=settings.EXPORTS_KEPT_DAYS),
                 )
             return
-        raise CannotExport(detail="Customers were erased all the while. Export the members again in a moment.")
+        raise CannotExport(
+            detail=gettext_noop("Customers were erased all the while. Export the members again in a moment.")
+        )
     except BaseException:
         path.unlink(missing_ok=True)
         raise
@@ -74,7 +77,7 @@ def _write(export: Export, lease: Lease[Export], path: Path) -> tuple[int, int]:
     """How many customers are in the file, and how many members a platform could not know."""
     run = export.run
     if run is None or run.pruned_at is not None:
-        raise CannotExport(detail="Who was in which segment is no longer kept. Export the members again.")
+        raise CannotExport(detail=gettext_noop("Who was in which segment is no longer kept. Export the members again."))
     members = Members(
         run, export.segment, tuple(export.columns), is_contactable=export.contactable_only, with_names=True
     )
@@ -82,14 +85,15 @@ def _write(export: Export, lease: Lease[Export], path: Path) -> tuple[int, int]:
         with connection.cursor() as cursor:
             cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
             cursor.execute("SET LOCAL statement_timeout = 0")
-        lease.phase("counting")
+        lease.phase(gettext_noop("counting"))
         total = members.count()
         if export.format == FileFormat.XLSX and total >= MOST_ROWS_OF_A_SHEET:
             raise CannotExport(
-                detail=f"A sheet of Excel holds {MOST_ROWS_OF_A_SHEET - 1:,} customers, and these are {total:,}. "
-                "Choose CSV or Parquet."
+                detail=gettext_noop(
+                    "A sheet of Excel holds {most:,} customers, and these are {total:,}. Choose CSV or Parquet."
+                ).format(most=MOST_ROWS_OF_A_SHEET - 1, total=total)
             )
-        lease.phase("writing", total)
+        lease.phase(gettext_noop("writing"), total)
         if export.hashed != Hashing.NONE:
             return _hashed(members, Preset(export.hashed), lease, path)
         _WRITERS[FileFormat(export.format)](members, lease, path, export)

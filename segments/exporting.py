@@ -8,6 +8,7 @@ from django.contrib.auth.models import User
 from django.core.files.storage import default_storage
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext_noop
 
 from customers import attributes
 from segmentation_site.access import audit
@@ -25,41 +26,41 @@ LEFT_BEHIND = timedelta(days=1)
 
 class NothingInUse(Problem):
     code = "nothing_published"
-    sentence = "No run of this segmentation is in use, so nobody is a member of its segments."
-    remedy = "Publish a run first."
+    sentence = gettext_noop("No run of this segmentation is in use, so nobody is a member of its segments.")
+    remedy = gettext_noop("Publish a run first.")
     http_status = 409
 
 
 class NotInUse(Problem):
     code = "segment_not_in_use"
-    sentence = "This segment is not in use: nobody is a member of it now."
-    remedy = "Choose one of the segments in use."
+    sentence = gettext_noop("This segment is not in use: nobody is a member of it now.")
+    remedy = gettext_noop("Choose one of the segments in use.")
     http_status = 409
 
 
 class UnknownColumn(Problem):
     code = "unknown_column"
-    sentence = "There is no column {column!r}."
-    remedy = "Choose from the keys of /attributes."
+    sentence = gettext_noop("There is no column {column!r}.")
+    remedy = gettext_noop("Choose from the keys of /attributes.")
 
 
 class OnlyCsv(Problem):
     code = "only_csv"
-    sentence = "Hashed files for a platform are CSV."
-    remedy = "Ask for the format csv, or for nothing hashed."
+    sentence = gettext_noop("Hashed files for a platform are CSV.")
+    remedy = gettext_noop("Ask for the format csv, or for nothing hashed.")
 
 
 class NotReady(Problem):
     code = "export_not_done"
-    sentence = "Export {export} is {state}, so there is no file."
-    remedy = "Poll it until it is done."
+    sentence = gettext_noop("Export {export} is {state}, so there is no file.")
+    remedy = gettext_noop("Poll it until it is done.")
     http_status = 409
 
 
 class FileGone(Problem):
     code = "export_gone"
-    sentence = "The file of this export is no longer kept: {why}."
-    remedy = "Export the members again."
+    sentence = gettext_noop("The file of this export is no longer kept: {why}.")
+    remedy = gettext_noop("Export the members again.")
     http_status = 410
 
 
@@ -130,8 +131,8 @@ def fetch(export: Export, *, by: User | None) -> str:
 def why_gone(export: Export) -> str:
     """Why a done export has no file any more, as the end of a sentence."""
     if export.is_outdated:
-        return "somebody who was in it has been erased since"
-    return f"files are kept for {settings.EXPORTS_KEPT_DAYS} days"
+        return gettext_noop("somebody who was in it has been erased since")
+    return gettext_noop("files are kept for {days} days").format(days=settings.EXPORTS_KEPT_DAYS)
 
 
 def take_back() -> None:

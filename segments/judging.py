@@ -2,6 +2,7 @@
 
 from django.utils.translation import gettext as _
 
+from segmentation_site.language.saying import spelled
 from segments.browsing import words
 from segments.kmeans.drifting import DriftWord
 from segments.kmeans.shapes import Verdict
@@ -26,7 +27,7 @@ def objections(run: Run, rule: PublishRule) -> list[str]:
     if stability is not None and stability < rule.least_stability:
         found.append(
             _("the least stable segment reaches {stability}, {least} is asked for").format(
-                stability=f"{stability:.2f}", least=f"{rule.least_stability:.2f}"
+                stability=spelled(f"{stability:.2f}"), least=spelled(f"{rule.least_stability:.2f}")
             )
         )
     drift = run.segmentation.drift or {}

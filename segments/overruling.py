@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from django.contrib.auth.models import User
 from django.db import connection, transaction
+from django.utils.translation import gettext_noop
 from psycopg import sql
 
 from customers.attributes import feature_labels
@@ -22,14 +23,14 @@ from segments.models import Assignment, Run, Segment, Segmentation, SegmentProfi
 
 class NotADraft(Problem):
     code = "not_a_draft"
-    sentence = "Run {run} has been used, so its segments are what they are."
-    remedy = "Start a new run and decide about that one."
+    sentence = gettext_noop("Run {run} has been used, so its segments are what they are.")
+    remedy = gettext_noop("Start a new run and decide about that one.")
     http_status = 409
 
 
 class NothingToMatch(Problem):
     code = "nothing_to_match"
-    sentence = "When this run was made no segments were in use: all of its segments are new."
+    sentence = gettext_noop("When this run was made no segments were in use: all of its segments are new.")
     http_status = 409
 
 
@@ -104,7 +105,9 @@ def _overruled(run: Run, groups: list[Decided], decisions: Mapping[str, str | No
         if segment_id not in numbers:
             raise InvalidDecision(
                 pointer=f"/segments/{segment_id}",
-                detail=f"This run has no segment {segment_id}. It has: {', '.join(sorted(numbers))}.",
+                detail=gettext_noop("This run has no segment {segment_id}. It has: {known}.").format(
+                    segment_id=segment_id, known=", ".join(sorted(numbers))
+                ),
             )
     labels = {segment.public_id: segment.name for segment in known_before(run)}
     try:

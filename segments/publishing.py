@@ -3,6 +3,7 @@
 from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext_noop
 
 from segmentation_site.access import audit
 from segmentation_site.access.audit import Action
@@ -17,24 +18,24 @@ from segments.models import SCORE, Run, Segment, Segmentation
 
 class NotDone(Problem):
     code = "run_not_done"
-    sentence = "Run {run} is {state}, so there is nothing to use yet."
-    remedy = "Publish a run that is done."
+    sentence = gettext_noop("Run {run} is {state}, so there is nothing to use yet.")
+    remedy = gettext_noop("Publish a run that is done.")
     http_status = 409
 
 
 class Pruned(Problem):
     code = "run_pruned"
-    sentence = "Who was in which segment of this run is no longer kept."
-    remedy = "Start a new run."
+    sentence = gettext_noop("Who was in which segment of this run is no longer kept.")
+    remedy = gettext_noop("Start a new run.")
     http_status = 409
 
 
 class Outdated(Problem):
     code = "draft_outdated"
-    sentence = (
+    sentence = gettext_noop(
         "Another run was published after this draft was made, so its segments were not matched with those in use."
     )
-    remedy = "Start a new run: it will be matched with the segments that are in use now."
+    remedy = gettext_noop("Start a new run: it will be matched with the segments that are in use now.")
     http_status = 409
 
 

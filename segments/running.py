@@ -8,6 +8,7 @@ from importlib.metadata import version
 import numpy as np
 from django.db import transaction
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from customers.attributes import feature_labels
 from customers.columns import Columns, count_customers, last_change
@@ -43,7 +44,7 @@ def execute(run: Run, lease: Lease[Run]) -> None:
     Readers see nothing before its end, and nothing but a draft then.
     """
     definition = Definition.from_json(run.definition)
-    lease.phase("reading")
+    lease.phase(gettext_noop("reading"))
     memory.admit(_bytes_needed(definition))
     # Before reading: whoever changes meanwhile is looked at once more when the run is published.
     read_until = last_change()
@@ -55,7 +56,7 @@ def execute(run: Run, lease: Lease[Run]) -> None:
     choice, measured = _choose(run, prepared, tried, lease)
     fit = tried[choice.k].fit
     everybody, profiles = _profile(run, prepared, tried[choice.k], everything, lease)
-    lease.phase("storing")
+    lease.phase(gettext_noop("storing"))
     with lease.writing():
         baseline = run.segmentation.published_run
         matched = _match(baseline, prepared, fit)
@@ -102,7 +103,7 @@ def _shown(definition: Definition) -> list[str]:
 
 
 def _prepare(columns: Columns, definition: Definition, lease: Lease[Run]) -> Prepared:
-    lease.phase("preparing")
+    lease.phase(gettext_noop("preparing"))
     try:
         return preparing.prepare(columns.ids, columns.values, definition, levels=columns.levels)
     except preparing.UnusableFeatures as error:
@@ -125,7 +126,7 @@ def _try_each_k(
 ) -> dict[int, Tried]:
     """Fit and measure every k, each stored as soon as it is known: the page draws the curve while it grows."""
     numbers = definition.candidates
-    lease.phase("trying numbers of segments", len(numbers))
+    lease.phase(gettext_noop("trying numbers of segments"), len(numbers))
     with lease.writing():
         run.candidates.all().delete()
     tried: dict[int, Tried] = {}
@@ -164,7 +165,7 @@ def _store_candidate(run: Run, measured: Measured) -> None:
 
 
 def _choose(run: Run, prepared: Prepared, tried: Mapping[int, Tried], lease: Lease[Run]) -> tuple[Choice, Measured]:
-    lease.phase("choosing")
+    lease.phase(gettext_noop("choosing"))
     candidates = choosing.with_eligibility([one.measured for one in tried.values()], len(prepared.ids))
     with lease.writing():
         for candidate in candidates:
@@ -176,7 +177,7 @@ def _choose(run: Run, prepared: Prepared, tried: Mapping[int, Tried], lease: Lea
 def _profile(
     run: Run, prepared: Prepared, chosen: Tried, everything: Columns, lease: Lease[Run]
 ) -> tuple[Profile, list[Profile]]:
-    lease.phase("profiling")
+    lease.phase(gettext_noop("profiling"))
     return profiling.profile(
         prepared,
         chosen.fit,
@@ -290,7 +291,10 @@ def _publish(run: Run) -> None:
         with transaction.atomic():
             publishing.publish(finished, by=run.created_by)
     except Problem as problem:
-        finished.warnings = [*finished.warnings, f"It was not put into use: {problem.detail}"]
+        finished.warnings = [
+            *finished.warnings,
+            gettext_noop("It was not put into use: {detail}").format(detail=problem.detail),
+        ]
         finished.save(update_fields=["warnings"])
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
+from django.utils.translation import gettext_noop
 
 from customers import purchases
 from segmentation_site.access import audit
@@ -19,8 +20,8 @@ from segments.models import Origin, Run, Segmentation
 
 class AlreadyRunning(Problem):
     code = "already_running"
-    sentence = "A run of this segmentation is already under way: {run}."
-    remedy = "Wait for it, or cancel it first."
+    sentence = gettext_noop("A run of this segmentation is already under way: {run}.")
+    remedy = gettext_noop("Wait for it, or cancel it first.")
     http_status = 409
     told = ("run",)
 

@@ -6,6 +6,8 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Self
 
+from django.utils.translation import gettext_noop
+
 from segments.kmeans.checking import DefinitionError, is_number, one_of, refuse_unknown, whole
 
 # Every month has this day.
@@ -49,7 +51,9 @@ class PublishRule:
     def from_json(cls, value: Any, pointer: str) -> Self:
         """Read and check a rule. Raises DefinitionError."""
         if not isinstance(value, Mapping):
-            raise DefinitionError(pointer, "not_an_object", "A rule is an object, or null where people decide.")
+            raise DefinitionError(
+                pointer, "not_an_object", gettext_noop("A rule is an object, or null where people decide.")
+            )
         refuse_unknown(value, {"most_moved", "least_stability", "despite_drift"}, pointer)
         usual = cls()
         return cls(
@@ -84,7 +88,7 @@ class Timetable:
     def from_json(cls, value: Any) -> Self:
         """Read and check a timetable. Raises DefinitionError, which names the field at fault."""
         if not isinstance(value, Mapping):
-            raise DefinitionError("", "not_an_object", "A schedule is an object, or null for none.")
+            raise DefinitionError("", "not_an_object", gettext_noop("A schedule is an object, or null for none."))
         refuse_unknown(value, {"every", "weekday", "day", "hour", "refit_on_drift", "publish"}, "")
         every, rule = value.get("every"), value.get("publish")
         return cls(
@@ -113,11 +117,13 @@ class Timetable:
 
 def _share(value: Any, pointer: str) -> float:
     if not is_number(value) or not 0 <= value <= 1:
-        raise DefinitionError(pointer, "out_of_range", "This is a share from 0 to 1, such as 0.2 for a fifth.")
+        raise DefinitionError(
+            pointer, "out_of_range", gettext_noop("This is a share from 0 to 1, such as 0.2 for a fifth.")
+        )
     return float(value)
 
 
 def _truth(value: Any, pointer: str) -> bool:
     if not isinstance(value, bool):
-        raise DefinitionError(pointer, "invalid", "Give true or false.")
+        raise DefinitionError(pointer, "invalid", gettext_noop("Give true or false."))
     return value

@@ -12,6 +12,7 @@ from decimal import Decimal
 from enum import StrEnum
 
 from customers.files.schema import Column, Kind
+from customers.files.wording import gettext_noop
 
 # How files write "nothing" where no text is expected; in a name "None" or "NA" may be one.
 BLANKS = frozenset({"", "-", "--", "?", "n/a", "na", "#n/a", "nan", "null", "none", "nil", "(null)", "not available"})
@@ -75,18 +76,18 @@ class Reason:
 
 # Code → sentence with one {} for the cell. Facts about the column are filled in by `sentence`.
 SENTENCES = {
-    "missing": "There is no {label}.",
-    "not_a_number": "“{}” is not a number.",
-    "below_minimum": "“{}” is below {minimum}.",
-    "above_maximum": "“{}” is above {maximum}.",
-    "not_a_date": "“{}” is not a date; write it as year-month-day, such as 2024-03-31.",
-    "ambiguous_date": "“{}” can be read in two ways; write it as year-month-day, such as 2024-03-31.",
-    "in_the_future": "“{}” is in the future.",
-    "not_an_email": "“{}” is not an e-mail address.",
-    "not_a_category": "“{}” is none of: {categories}.",
-    "not_a_boolean": "“{}” is neither yes nor no.",
-    "too_long": "“{}” is longer than {max_length} characters.",
-    "unreadable": "“{}” contains a character that cannot be read; save the file as UTF-8.",
+    "missing": gettext_noop("There is no {label}."),
+    "not_a_number": gettext_noop("“{}” is not a number."),
+    "below_minimum": gettext_noop("“{}” is below {minimum}."),
+    "above_maximum": gettext_noop("“{}” is above {maximum}."),
+    "not_a_date": gettext_noop("“{}” is not a date; write it as year-month-day, such as 2024-03-31."),
+    "ambiguous_date": gettext_noop("“{}” can be read in two ways; write it as year-month-day, such as 2024-03-31."),
+    "in_the_future": gettext_noop("“{}” is in the future."),
+    "not_an_email": gettext_noop("“{}” is not an e-mail address."),
+    "not_a_category": gettext_noop("“{}” is none of: {categories}."),
+    "not_a_boolean": gettext_noop("“{}” is neither yes nor no."),
+    "too_long": gettext_noop("“{}” is longer than {max_length} characters."),
+    "unreadable": gettext_noop("“{}” contains a character that cannot be read; save the file as UTF-8."),
 }
 
 

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from customers.files.schema import BLOCK_BYTES, Bomb, DamagedFile, FileProblem, TooSlow
+from customers.files.wording import gettext_noop
 
 JSON, ARROW, PROBLEM, END = b"J", b"A", b"P", b"."
 HEADER = struct.Struct(">cQ")
@@ -79,8 +80,10 @@ def _why(code: int, memory: int, seconds: int) -> FileProblem:
     if code == -signal.SIGALRM:
         return TooSlow(seconds=seconds)
     if code < 0:
-        return Bomb(found=f"reading it took more than {memory // 1024**2} MB of memory")
-    return DamagedFile(found="its reader gave up")
+        return Bomb(
+            found=gettext_noop("reading it took more than {megabytes} MB of memory").format(megabytes=memory // 1024**2)
+        )
+    return DamagedFile(found=gettext_noop("its reader gave up"))
 
 
 def _told(problem: Mapping[str, Any]) -> FileProblem:

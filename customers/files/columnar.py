@@ -9,6 +9,7 @@ import polars as pl
 from customers.files.children import ARROW
 from customers.files.pieces import LINE, cell_name
 from customers.files.schema import MOST_COLUMNS, Bomb, NestedColumns, TooManyColumns
+from customers.files.wording import gettext_noop
 
 MOST_CELLS = 1_000_000_000
 MOST_BYTES = 4 * 1024**3
@@ -37,7 +38,9 @@ def rows(file: BinaryIO, job: Mapping[str, Any]) -> Iterator[tuple[bytes, bytes]
         size = int(piece.select(pl.sum_horizontal(pl.all().str.len_bytes().sum())).item() or 0)
         total += size
         if total > MOST_BYTES:
-            raise Bomb(found=f"its text takes more than {MOST_BYTES // 1024**3} GB")
+            raise Bomb(
+                found=gettext_noop("its text takes more than {gigabytes} GB").format(gigabytes=MOST_BYTES // 1024**3)
+            )
         # The same long text may stand in many rows of a small file.
         height = max(1, piece.height * PIECE_BYTES // max(size, PIECE_BYTES))
         for part in piece.with_columns(lines.alias(LINE)).iter_slices(height):
@@ -56,7 +59,9 @@ def _opened(file: BinaryIO) -> tuple[pl.LazyFrame, int]:
         raise NestedColumns(columns=", ".join(nested))
     count = int(frame.select(pl.len()).collect().item())
     if count * len(schema) > MOST_CELLS:
-        raise Bomb(found=f"it has {count:,} rows of {len(schema)} columns")
+        raise Bomb(
+            found=gettext_noop("it has {count:,} rows of {columns} columns").format(count=count, columns=len(schema))
+        )
     return frame, count
 
 

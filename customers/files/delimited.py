@@ -17,6 +17,7 @@ from customers.files.decoding import Lines
 from customers.files.pieces import LINE, BrokenRow, Piece, cell_name, is_clean
 from customers.files.sampling import Dialect
 from customers.files.schema import BLOCK_BYTES, LineTooLong
+from customers.files.wording import gettext_noop
 
 # A quoted cell may go over this many lines; beyond that its quotation mark was probably never closed.
 MOST_LINES_OF_A_ROW = 30
@@ -148,7 +149,7 @@ class _Grammar:
             next_free = (index if end is None else end) + 1
             is_row[index:next_free] = False
             if end is None:
-                detail = "A quotation mark is opened in this line and not closed where its cell ends."
+                detail = gettext_noop("A quotation mark is opened in this line and not closed where its cell ends.")
                 broken.append(BrokenRow(block.first_line + index, "bad_quotes", detail, (texts[index],)))
             else:
                 rows[block.first_line + index] = "\n".join(texts[index:next_free])
@@ -190,7 +191,9 @@ class _Grammar:
             is_short = len(cells) < self.width and any(cell.strip() for cell in cells)
             if is_short or any(cell.strip() for cell in cells[self.width :]):
                 code = "too_few_cells" if is_short else "too_many_cells"
-                detail = f"This row has {len(cells)} cells, the header has {self.width}."
+                detail = gettext_noop("This row has {cells} cells, the header has {header}.").format(
+                    cells=len(cells), header=self.width
+                )
                 broken.append(BrokenRow(line, code, detail, tuple(cells)))
                 wrong.append(line)
         return rows.filter(~pl.col(LINE).is_in(wrong)) if wrong else rows

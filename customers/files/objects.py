@@ -7,6 +7,7 @@ from contextlib import suppress
 from typing import Any
 
 from customers.files.schema import NotText
+from customers.files.wording import gettext_noop
 
 Pairs = tuple[tuple[str, Any], ...]
 
@@ -35,10 +36,12 @@ def reader(decimal: str = ".") -> Callable[[str], Pairs]:
         try:
             found = decoder.decode(line)
         except (ValueError, RecursionError) as error:
-            raise BadLine("bad_json", "This line is no well-formed JSON.", (line,)) from error
+            raise BadLine("bad_json", gettext_noop("This line is no well-formed JSON."), (line,)) from error
         # An empty object is an empty tuple.
         if not isinstance(found, tuple):
-            raise BadLine("not_an_object", "This line is JSON, but no object with keys and values.", (line,))
+            raise BadLine(
+                "not_an_object", gettext_noop("This line is JSON, but no object with keys and values."), (line,)
+            )
         return tuple((_known(key), _known(value)) for key, value in found) if "\\u" in line else found
 
     return read
@@ -77,15 +80,21 @@ def row(pairs: Pairs, keys: Sequence[str]) -> list[str]:
     cells = [text(said.get(key)) for key in keys]
     beyond = [(key, text(value)) for key, value in pairs if key not in keys and text(value)]
     if len(said) < len(pairs):
-        raise BadLine("duplicate_key", "A key comes more than once in this line.", [*cells, *map(str, pairs)])
-    if beyond:
-        detail = (
-            f"There is no column “{beyond[0][0][:60]}”: it is no key of the first rows, which say what the columns are."
+        raise BadLine(
+            "duplicate_key", gettext_noop("A key comes more than once in this line."), [*cells, *map(str, pairs)]
         )
+    if beyond:
+        detail = gettext_noop(
+            "There is no column “{key}”: it is no key of the first rows, which say what the columns are."
+        ).format(key=beyond[0][0][:60])
         raise BadLine("unknown_key", detail, [*cells, *(f"{key}: {value}" for key, value in beyond)])
     nested = next((key for key, value in pairs if isinstance(value, (tuple, list))), None)
     if nested is not None:
-        raise BadLine("nested_value", f"“{nested[:60]}” holds a list or a record, not a single value.", cells)
+        raise BadLine(
+            "nested_value",
+            gettext_noop("“{key}” holds a list or a record, not a single value.").format(key=nested[:60]),
+            cells,
+        )
     return cells
 
 
@@ -93,7 +102,7 @@ def is_line(beginning: str) -> bool:
     """Whether a text begins as NDJSON does. Raises NotText for JSON of another kind."""
     first = beginning.split("\n", 1)[0].strip("\ufeff \t")
     if first in ("{", "[") or re.match(r"\[\s*[{\[]", first):
-        raise NotText(found="it is JSON, but not one object per line")
+        raise NotText(found=gettext_noop("it is JSON, but not one object per line"))
     return re.match(r"\{\s*[\"}]", first) is not None
 
 

@@ -8,6 +8,7 @@ from typing import Any, Self
 from customers.files.cells import DateOrder
 from customers.files.plaintext import DELIMITERS, ENCODINGS
 from customers.files.schema import BadFactor, BadOption
+from customers.files.wording import gettext_noop
 
 LEAST_FACTOR, GREATEST_FACTOR = 1e-12, 1e12
 
@@ -47,7 +48,7 @@ class ReadingOptions:
         known = [one.name for one in fields(cls)]
         for field in said:
             if field not in known:
-                raise BadOption(field="an option", value=field, known=", ".join(known))
+                raise BadOption(field=gettext_noop("an option"), value=field, known=", ".join(known))
         return cls(**{field: _option(field, value) for field, value in said.items() if value not in (None, "")})
 
 
@@ -76,15 +77,15 @@ def _option(field: str, value: Any) -> Any:
     if field == "factors":
         if isinstance(value, Mapping):
             return {str(header): read_factor(factor, str(header)) for header, factor in value.items()}
-        raise BadOption(field=field, value=value, known="an object from header to number")
+        raise BadOption(field=field, value=value, known=gettext_noop("an object from header to number"))
     if field == "header_row":
         if isinstance(value, int) and not isinstance(value, bool) and value >= 1:
             return value
-        raise BadOption(field=field, value=value, known="the number of a row, from 1 on")
+        raise BadOption(field=field, value=value, known=gettext_noop("the number of a row, from 1 on"))
     if field == "sheet":
         if isinstance(value, str):
             return value
-        raise BadOption(field=field, value=value, known="the name of a sheet")
+        raise BadOption(field=field, value=value, known=gettext_noop("the name of a sheet"))
     if field == "encoding":
         try:
             name = codecs.lookup(value).name if isinstance(value, str) else ""

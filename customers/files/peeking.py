@@ -21,6 +21,7 @@ from typing import Any, BinaryIO
 from customers.files.children import END, HEADER, JSON, PROBLEM
 from customers.files.plaintext import HEAD_BYTES
 from customers.files.schema import Bomb, DamagedFile, FileProblem
+from customers.files.wording import gettext_noop
 
 # Whoever reads the answers gets no more than this at once.
 MOST_AT_ONCE = 96 * 1024**2
@@ -40,7 +41,13 @@ def main() -> None:
         os._exit(0)
     except BaseException as error:  # what a reader of another language throws is no Exception, either
         if _is_out_of_memory(error):
-            _refuse(Bomb(found=f"reading it took more than {job['memory'] // 1024**2} MB of memory"))
+            _refuse(
+                Bomb(
+                    found=gettext_noop("reading it took more than {megabytes} MB of memory").format(
+                        megabytes=job["memory"] // 1024**2
+                    )
+                )
+            )
         _refuse(DamagedFile(found=" ".join(str(error).split()).rstrip(".")[:200] or type(error).__name__))
 
 
@@ -76,7 +83,11 @@ def _send(kind: bytes, content: bytes, seconds: int) -> None:
     """Write one frame; the clock stands still while whoever reads it takes its time."""
     signal.alarm(0)
     if len(content) > MOST_AT_ONCE:
-        raise Bomb(found=f"a few thousand of its rows take {len(content) // 1024**2} MB")
+        raise Bomb(
+            found=gettext_noop("a few thousand of its rows take {megabytes} MB").format(
+                megabytes=len(content) // 1024**2
+            )
+        )
     sys.stdout.buffer.write(HEADER.pack(kind, len(content)))
     sys.stdout.buffer.write(content)
     sys.stdout.buffer.flush()

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from itertools import islice
 
 from customers.files.schema import EmptyFile, NotText, split_unit, squash
+from customers.files.wording import gettext_noop
 
 HEAD_BYTES = 1024 * 1024
 # What people may say instead: codec → how they read it.
@@ -36,7 +37,12 @@ ENCODINGS = {
     "big5": "Big5",
     "euc_kr": "EUC-KR",
 }
-DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
+DELIMITERS = {
+    ",": gettext_noop("comma"),
+    ";": gettext_noop("semicolon"),
+    "\t": gettext_noop("tab"),
+    "|": gettext_noop("bar"),
+}
 
 _MARKS = (
     (b"\xef\xbb\xbf", "utf-8"),
@@ -46,15 +52,15 @@ _MARKS = (
     (b"\xfe\xff", "utf-16-be"),
 )
 _MAGIC = (
-    (b"PK\x05\x06", "it is an empty ZIP archive"),
-    (b"%PDF", "it is a PDF"),
-    (b"\x89PNG\r\n", "it is a PNG picture"),
-    (b"\xff\xd8\xff", "it is a JPEG picture"),
-    (b"GIF8", "it is a GIF picture"),
-    (b"7z\xbc\xaf\x27\x1c", "it is a 7z archive"),
-    (b"SQLite format 3\0", "it is an SQLite database"),
-    (b"\x7fELF", "it is a program"),
-    (b"MZ\x90\0", "it is a program"),
+    (b"PK\x05\x06", gettext_noop("it is an empty ZIP archive")),
+    (b"%PDF", gettext_noop("it is a PDF")),
+    (b"\x89PNG\r\n", gettext_noop("it is a PNG picture")),
+    (b"\xff\xd8\xff", gettext_noop("it is a JPEG picture")),
+    (b"GIF8", gettext_noop("it is a GIF picture")),
+    (b"7z\xbc\xaf\x27\x1c", gettext_noop("it is a 7z archive")),
+    (b"SQLite format 3\0", gettext_noop("it is an SQLite database")),
+    (b"\x7fELF", gettext_noop("it is a program")),
+    (b"MZ\x90\0", gettext_noop("it is a program")),
 )
 # More control characters than this share of the head, and it is no text; a stray NUL byte is a matter of its row.
 _MOST_CONTROLS = 0.01
@@ -91,7 +97,7 @@ def read_text(head: bytes, encoding: str | None = None) -> Text:
     skipped = next((number for number, line in enumerate(lines) if line.strip()), None)
     if skipped is None:
         if not is_whole:
-            raise NotText(found="its first million characters are blank")
+            raise NotText(found=gettext_noop("its first million characters are blank"))
         raise EmptyFile()
     separator = _SEPARATOR_LINE.match(lines[skipped].strip("\ufeff\r "))
     if separator:
@@ -137,7 +143,9 @@ def _text(head: bytes, encoding: str, is_whole: bool) -> str:
     text = normal_line_ends(head.decode(encoding, "replace"))
     if len(_CONTROLS.findall(text)) > max(_STRAY_CONTROLS, _MOST_CONTROLS * len(text)):
         raise NotText(
-            found="most of its first bytes are not characters" if "\0" in text else "it is full of control characters"
+            found=gettext_noop("most of its first bytes are not characters")
+            if "\0" in text
+            else gettext_noop("it is full of control characters")
         )
     if not is_whole and "\n" in text:
         # The last line may be cut off.

@@ -24,6 +24,7 @@ from customers.files.schema import (
     OldWorkbook,
     TooManyColumns,
 )
+from customers.files.wording import gettext_noop
 
 __all__ = ["Dialect", "Filled", "ReadingOptions", "Sample", "take_sample"]
 
@@ -69,18 +70,23 @@ class Dialect:
         """How the file is written, as people read it."""
         match self.format:
             case "xlsx":
-                others = f" (of {len(self.sheets)})" if len(self.sheets) > 1 else ""
-                found: tuple[str, ...] = ("XLSX", f"sheet “{self.sheet}”{others}")
+                template = gettext_noop("sheet “{sheet}”")
+                if len(self.sheets) > 1:
+                    template = gettext_noop("sheet “{sheet}” (of {count})")
+                found: tuple[str, ...] = ("XLSX", template.format(sheet=self.sheet, count=len(self.sheets)))
                 if self.header_row is not None:
-                    found = (*found, f"names of columns in row {self.header_row}")
+                    found = (*found, gettext_noop("names of columns in row {row}").format(row=self.header_row))
             case "ndjson":
                 found = ("NDJSON", ENCODINGS[self.encoding])
             case "parquet":
                 found = ("Parquet",)
             case _:
-                found = (ENCODINGS[self.encoding], f"separated by {DELIMITERS[self.delimiter]}")
-        packed = ("compressed with gzip",) if self.is_gzipped else ()
-        return (*found, *packed, *(() if self.has_header else ("no header",)))
+                found = (
+                    ENCODINGS[self.encoding],
+                    gettext_noop("separated by {word}").format(word=DELIMITERS[self.delimiter]),
+                )
+        packed = (gettext_noop("compressed with gzip"),) if self.is_gzipped else ()
+        return (*found, *packed, *(() if self.has_header else (gettext_noop("no header"),)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,7 +255,7 @@ def _of_objects(text: plaintext.Text, rows: int, options: ReadingOptions) -> Sam
     decimal = options.decimal or "."
     keys, table = objects.first_rows(text.text, rows, decimal)
     if not table:
-        raise NotText(found="none of its first lines is an object of JSON")
+        raise NotText(found=gettext_noop("none of its first lines is an object of JSON"))
     dialect = Dialect(
         text.encoding,
         text.mark,

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, ClassVar
 
+from customers.files.wording import gettext_noop
+
 # A file is looked at in pieces of this size; a single line must fit into one.
 BLOCK_BYTES = 16 * 1024 * 1024
 MOST_COLUMNS = 500
@@ -75,7 +77,7 @@ class FileProblem(Exception):
 
     about: ClassVar[str] = "file"
     code: ClassVar[str] = "file_problem"
-    sentence: ClassVar[str] = "This file cannot be imported."
+    sentence: ClassVar[str] = gettext_noop("This file cannot be imported.")
     remedy: ClassVar[str] = ""
 
     def __init__(self, **facts: Any) -> None:
@@ -85,155 +87,159 @@ class FileProblem(Exception):
 
 class EmptyFile(FileProblem):
     code = "empty_file"
-    sentence = "This file is empty."
-    remedy = "Choose a file with a header and at least one row."
+    sentence = gettext_noop("This file is empty.")
+    remedy = gettext_noop("Choose a file with a header and at least one row.")
 
 
 class NoRows(FileProblem):
     code = "no_rows"
-    sentence = "This file has a header ({headers}) but no rows."
-    remedy = "Add at least one row below the header."
+    sentence = gettext_noop("This file has a header ({headers}) but no rows.")
+    remedy = gettext_noop("Add at least one row below the header.")
 
 
 class NotText(FileProblem):
     code = "not_text"
-    sentence = "This file is not a CSV file, nor XLSX, NDJSON or Parquet: {found}."
-    remedy = "Save it as CSV (UTF-8) and upload it again."
+    sentence = gettext_noop("This file is not a CSV file, nor XLSX, NDJSON or Parquet: {found}.")
+    remedy = gettext_noop("Save it as CSV (UTF-8) and upload it again.")
 
 
 class DamagedFile(FileProblem):
     code = "damaged_file"
-    sentence = "This file cannot be read to its end: {found}."
-    remedy = "Save it again in the program that it comes from, and upload it once more."
+    sentence = gettext_noop("This file cannot be read to its end: {found}.")
+    remedy = gettext_noop("Save it again in the program that it comes from, and upload it once more.")
 
 
 class Bomb(FileProblem):
     code = "unpacks_to_too_much"
-    sentence = "This file unpacks to more than can be taken in: {found}."
-    remedy = "Split it, or save it as CSV, and upload that."
+    sentence = gettext_noop("This file unpacks to more than can be taken in: {found}.")
+    remedy = gettext_noop("Split it, or save it as CSV, and upload that.")
 
 
 class NestedGzip(FileProblem):
     code = "nested_gzip"
-    sentence = "This file is compressed with gzip more than once."
-    remedy = "Unpack it, and upload what is in it."
+    sentence = gettext_noop("This file is compressed with gzip more than once.")
+    remedy = gettext_noop("Unpack it, and upload what is in it.")
 
 
 class TooSlow(FileProblem):
     code = "too_slow"
-    sentence = "This file could not be read within {seconds} seconds."
-    remedy = "Split it, or save it as CSV, and upload that."
+    sentence = gettext_noop("This file could not be read within {seconds} seconds.")
+    remedy = gettext_noop("Split it, or save it as CSV, and upload that.")
 
 
 class OldWorkbook(FileProblem):
     code = "old_workbook"
-    sentence = "This file is a workbook of Excel 2003 or older (XLS)."
-    remedy = "Save it as XLSX or CSV (UTF-8) and upload that."
+    sentence = gettext_noop("This file is a workbook of Excel 2003 or older (XLS).")
+    remedy = gettext_noop("Save it as XLSX or CSV (UTF-8) and upload that.")
 
 
 class EncryptedWorkbook(FileProblem):
     code = "encrypted_workbook"
-    sentence = "This workbook is protected with a password."
-    remedy = "Save it without one, and upload that."
+    sentence = gettext_noop("This workbook is protected with a password.")
+    remedy = gettext_noop("Save it without one, and upload that.")
 
 
 class NoSheet(FileProblem):
     about = "options"
     code = "no_sheet"
-    sentence = "There is no sheet {sheet!r} in this workbook. Its sheets are: {sheets}."
-    remedy = "Choose one of these."
+    sentence = gettext_noop("There is no sheet {sheet!r} in this workbook. Its sheets are: {sheets}.")
+    remedy = gettext_noop("Choose one of these.")
 
 
 class NoHeaderRow(FileProblem):
     about = "options"
     code = "no_header_row"
-    sentence = "Row {row} of this sheet cannot name the columns of rows below it."
-    remedy = "Choose one of the rows {rows}."
+    sentence = gettext_noop("Row {row} of this sheet cannot name the columns of rows below it.")
+    remedy = gettext_noop("Choose one of the rows {rows}.")
 
 
 class NestedColumns(FileProblem):
     code = "nested_columns"
-    sentence = "These columns hold lists or records, not single values: {columns}."
-    remedy = "Leave them out, or give each of their values a column of its own."
+    sentence = gettext_noop("These columns hold lists or records, not single values: {columns}.")
+    remedy = gettext_noop("Leave them out, or give each of their values a column of its own.")
 
 
 class BadFactor(FileProblem):
     about = "mapping"
     code = "bad_factor"
-    sentence = "{factor!r} is nothing that the numbers of {header!r} can be multiplied with."
-    remedy = "Write a number other than 0, such as 1000 or 0.001."
+    sentence = gettext_noop("{factor!r} is nothing that the numbers of {header!r} can be multiplied with.")
+    remedy = gettext_noop("Write a number other than 0, such as 1000 or 0.001.")
 
 
 class FactorWithoutNumbers(FileProblem):
     about = "mapping"
     code = "factor_without_numbers"
-    sentence = "{header!r} is read as {target}, which is no number: it cannot be multiplied with {factor}."
-    remedy = "Leave the factor out, or map the column to a number."
+    sentence = gettext_noop(
+        "{header!r} is read as {target}, which is no number: it cannot be multiplied with {factor}."
+    )
+    remedy = gettext_noop("Leave the factor out, or map the column to a number.")
 
 
 class BadOption(FileProblem):
     about = "options"
     code = "bad_option"
-    sentence = "{value!r} is nothing that {field} can be. Known: {known}."
-    remedy = "Choose one of these, or leave it out: then the file itself decides."
+    sentence = gettext_noop("{value!r} is nothing that {field} can be. Known: {known}.")
+    remedy = gettext_noop("Choose one of these, or leave it out: then the file itself decides.")
 
 
 class NoHeader(FileProblem):
     code = "no_header"
-    sentence = "The first line of this file looks like a row ({first}), not like the names of columns."
-    remedy = (
+    sentence = gettext_noop("The first line of this file looks like a row ({first}), not like the names of columns.")
+    remedy = gettext_noop(
         "Put a line with the names of the columns on top, or say what each column is: Column 1, Column 2 and so on."
     )
 
 
 class DuplicateHeader(FileProblem):
     code = "duplicate_header"
-    sentence = "The header {header!r} stands over more than one column ({positions})."
-    remedy = "Give each column a name of its own."
+    sentence = gettext_noop("The header {header!r} stands over more than one column ({positions}).")
+    remedy = gettext_noop("Give each column a name of its own.")
 
 
 class TooManyColumns(FileProblem):
     code = "too_many_columns"
-    sentence = "This file has {count} columns; at most {limit} can be read."
-    remedy = "Leave out the columns that are not needed."
+    sentence = gettext_noop("This file has {count} columns; at most {limit} can be read.")
+    remedy = gettext_noop("Leave out the columns that are not needed.")
 
 
 class LineTooLong(FileProblem):
     code = "line_too_long"
-    sentence = "Line {line} is longer than {limit} MB."
-    remedy = "Check that the file has line breaks, and that its quotation marks are closed."
+    sentence = gettext_noop("Line {line} is longer than {limit} MB.")
+    remedy = gettext_noop("Check that the file has line breaks, and that its quotation marks are closed.")
 
 
 class UnknownHeader(FileProblem):
     about = "mapping"
     code = "unknown_header"
-    sentence = "There is no column {header!r} in this file. Its columns are: {headers}."
-    remedy = "Correct the name."
+    sentence = gettext_noop("There is no column {header!r} in this file. Its columns are: {headers}.")
+    remedy = gettext_noop("Correct the name.")
 
 
 class UnknownTarget(FileProblem):
     about = "mapping"
     code = "unknown_target"
-    sentence = "{target!r} is not something that is known of customers. Known: {known}."
-    remedy = "Choose one of these."
+    sentence = gettext_noop("{target!r} is not something that is known of customers. Known: {known}.")
+    remedy = gettext_noop("Choose one of these.")
 
 
 class TargetTakenTwice(FileProblem):
     about = "mapping"
     code = "target_taken_twice"
-    sentence = "Both {first!r} and {second!r} were mapped to {target}."
-    remedy = "Map only one of them."
+    sentence = gettext_noop("Both {first!r} and {second!r} were mapped to {target}.")
+    remedy = gettext_noop("Map only one of them.")
 
 
 class NoIdColumn(FileProblem):
     about = "mapping"
     code = "no_id_column"
-    sentence = "No column of this file was recognised as {label}. Its columns are: {headers}."
-    remedy = "Name one of them customer_id, or say which one it is."
+    sentence = gettext_noop("No column of this file was recognised as {label}. Its columns are: {headers}.")
+    remedy = gettext_noop("Name one of them customer_id, or say which one it is.")
 
 
 class MalformedChoice(FileProblem):
     about = "mapping"
     code = "malformed_mapping"
-    sentence = "{choice!r} does not say which column means what."
-    remedy = 'Write HEADER=target, for example "Annual Income (k$)=annual_income"; nothing after = leaves a column out.'
+    sentence = gettext_noop("{choice!r} does not say which column means what.")
+    remedy = gettext_noop(
+        'Write HEADER=target, for example "Annual Income (k$)=annual_income"; nothing after = leaves a column out.'
+    )

@@ -9,6 +9,7 @@ import polars as pl
 from customers.files import children
 from customers.files.pieces import LINE, BrokenRow, Piece, cell_name, is_clean
 from customers.files.sampling import Dialect
+from customers.files.wording import gettext_noop
 
 
 def read(file: BinaryIO, dialect: Dialect, width: int) -> Iterator[Piece]:
@@ -36,9 +37,9 @@ def _of_json(content: bytes, width: int) -> Piece:
     found = orjson.loads(content)
     schema = {LINE: pl.Int64, **{cell_name(position): pl.String for position in range(width)}}
     rows = pl.DataFrame([found["lines"], *found["columns"]], schema=schema, orient="col")
-    detail = "This row has {} cells, the header has {}."
+    detail = gettext_noop("This row has {cells} cells, the header has {header}.")
     broken = tuple(
-        BrokenRow(line, "too_many_cells", detail.format(len(cells), width), tuple(cells))
+        BrokenRow(line, "too_many_cells", detail.format(cells=len(cells), header=width), tuple(cells))
         for line, cells in found["broken"]
     )
     clean = is_clean(content) and b"\\u" not in content

@@ -5,6 +5,7 @@ import zlib
 from typing import BinaryIO
 
 from customers.files.schema import Bomb, DamagedFile, NestedGzip
+from customers.files.wording import gettext_noop
 
 MAGIC = b"\x1f\x8b"
 MOST_BYTES = 4 * 1024**3
@@ -39,11 +40,15 @@ class Unpacked:
         try:
             raw = self._stream.read(size if size >= 0 else MOST_BYTES + 1 - self._read)
         except (EOFError, OSError, zlib.error) as error:
-            raise DamagedFile(found="it is compressed with gzip, and cut off or changed") from error
+            raise DamagedFile(found=gettext_noop("it is compressed with gzip, and cut off or changed")) from error
         self._read += len(raw)
         packed = self._packed.tell()
         if self._read > MOST_BYTES or (self._read > FREE_BYTES and self._read > MOST_RATIO * packed):
-            raise Bomb(found=f"{packed:,} bytes unpack to more than {self._read:,}")
+            raise Bomb(
+                found=gettext_noop("{packed:,} bytes unpack to more than {most:,}").format(
+                    packed=packed, most=self._read
+                )
+            )
         return raw
 
     def seek(self, position: int) -> int:

@@ -17,6 +17,7 @@ from python_calamine import CalamineSheet, CalamineWorkbook, PasswordError, Shee
 
 from customers.files.children import JSON
 from customers.files.schema import Bomb, EmptyFile, EncryptedWorkbook, NoSheet, NotText
+from customers.files.wording import gettext_noop
 
 MOST_ENTRIES = 100
 MOST_UNPACKED = 1024**3
@@ -65,7 +66,7 @@ def rows(file: BinaryIO, job: Mapping[str, Any]) -> Iterator[tuple[bytes, bytes]
         workbook = _opened(file)
         sheet = workbook.get_sheet_by_name(_chosen(_names(workbook), job["sheet"]))
     if sheet.total_height * sheet.total_width > MOST_CELLS:
-        raise Bomb(found=f"its sheet has more than {MOST_CELLS:,} cells")
+        raise Bomb(found=gettext_noop("its sheet has more than {most:,} cells").format(most=MOST_CELLS))
     width, decimal = job["width"], job["decimal"]
     waiting: list[list[Any]] = []
     lines: list[int] = []
@@ -100,24 +101,32 @@ def zipfile_of(file: BinaryIO) -> zipfile.ZipFile:
     file.seek(0)
     listed = sum(block.count(b"PK\x01\x02") for block in iter(lambda: file.read(_BLOCK), b""))
     if listed > 2 * MOST_ENTRIES:
-        raise Bomb(found=f"the workbook consists of {listed} parts, at most {MOST_ENTRIES} can be")
+        raise Bomb(
+            found=gettext_noop("the workbook consists of {listed} parts, at most {most} can be").format(
+                listed=listed, most=MOST_ENTRIES
+            )
+        )
     try:
         archive = zipfile.ZipFile(file)
     except zipfile.BadZipFile as error:
-        raise NotText(found="it begins like an XLSX workbook, and is cut off or changed") from error
+        raise NotText(found=gettext_noop("it begins like an XLSX workbook, and is cut off or changed")) from error
     entries = archive.infolist()
     if not any(entry.filename.casefold().startswith("xl/") for entry in entries):
-        raise NotText(found="it is a ZIP archive, and no workbook")
+        raise NotText(found=gettext_noop("it is a ZIP archive, and no workbook"))
     if any(entry.filename.casefold().endswith("workbook.bin") for entry in entries):
-        raise NotText(found="it is a binary workbook (XLSB)")
+        raise NotText(found=gettext_noop("it is a binary workbook (XLSB)"))
     if any(entry.flag_bits & 1 for entry in entries):
         raise EncryptedWorkbook()
     if len(entries) > MOST_ENTRIES:
-        raise Bomb(found=f"the workbook consists of {len(entries)} parts, at most {MOST_ENTRIES} can be")
+        raise Bomb(
+            found=gettext_noop("the workbook consists of {listed} parts, at most {most} can be").format(
+                listed=len(entries), most=MOST_ENTRIES
+            )
+        )
     unpacked = sum(entry.file_size for entry in entries)
     packed = sum(entry.compress_size for entry in entries)
     if unpacked > MOST_UNPACKED or (unpacked > FREE_BYTES and unpacked > MOST_RATIO * packed):
-        raise Bomb(found=f"the workbook unpacks to {unpacked:,} bytes")
+        raise Bomb(found=gettext_noop("the workbook unpacks to {unpacked:,} bytes").format(unpacked=unpacked))
     return archive
 
 
@@ -130,7 +139,7 @@ def _blocks(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> Iterator[bytes]
         while block := member.read(_BLOCK):
             unpacked += len(block)
             if unpacked > entry.file_size:
-                raise Bomb(found=f"{entry.filename} unpacks to more than it says")
+                raise Bomb(found=gettext_noop("{entry} unpacks to more than it says").format(entry=entry.filename))
             yield block
 
 
@@ -181,7 +190,11 @@ def _beginning(beginning: bytes, blocks: Iterator[bytes], rows: int) -> bytes:
             beginning += block
             continue
         if not ends:
-            raise Bomb(found=f"its first row is longer than {_LONGEST_BEGINNING // 1024**2} MB")
+            raise Bomb(
+                found=gettext_noop("its first row is longer than {megabytes} MB").format(
+                    megabytes=_LONGEST_BEGINNING // 1024**2
+                )
+            )
         last, prefix = ends[: rows + 1][-1], ends[0][1]
         return b"%s</%ssheetData></%sworksheet>" % (beginning[: last.end()], prefix, prefix)
 

@@ -25,6 +25,8 @@ from segmentation_site.http.spreadsheets import csv_lines
 from segmentation_site.jobs.leases import request_cancel
 from segmentation_site.jobs.problems import Problem
 from segmentation_site.jobs.watching import in_words, watch
+from segmentation_site.language.saying import label as label_of
+from segmentation_site.language.saying import said, spelled
 
 # Shown to somebody who asks what a file may hold.
 TEMPLATE_ROWS = (
@@ -104,7 +106,7 @@ def import_new(request: HttpRequest) -> HttpResponse:
             problem = found
         else:
             return redirect("import_map", one.public_id)
-    known = [column.label for column in attributes.columns()]
+    known = [label_of(column.label) for column in attributes.columns()]
     context = {
         "form": form,
         "problem": problem,
@@ -206,7 +208,9 @@ def import_again(request: HttpRequest, public_id: str) -> HttpResponse:
     try:
         again = starting.start_again(one, by=request.user)  # type: ignore[arg-type]
     except (Problem, OSError) as problem:
-        messages.error(request, problem.detail if isinstance(problem, Problem) else _("The file is no longer there."))
+        messages.error(
+            request, said(problem.detail) if isinstance(problem, Problem) else _("The file is no longer there.")
+        )
         return redirect("import", one.public_id)
     return redirect("import", again.public_id)
 
@@ -220,7 +224,7 @@ def import_undo(request: HttpRequest, public_id: str) -> HttpResponse:
         try:
             undoing.start_undo(one, by=request.user)  # type: ignore[arg-type]
         except Problem as problem:
-            messages.error(request, problem.detail)
+            messages.error(request, said(problem.detail))
         return redirect("import", one.public_id)
     if undoing.running_undo(one):
         messages.info(request, _("This import is being taken back already."))
@@ -295,13 +299,13 @@ def _rejected(one: Import) -> dict[str, Any]:
 
 
 def _labels(one: Import) -> dict[str, str]:
-    return {column.key: column.label for column in targets.columns(one)}
+    return {column.key: label_of(column.label) for column in targets.columns(one)}
 
 
 def _in_words(reason: reporting.Reason, one: Import) -> str:
     labels = _labels(one)
     return _("{field}, for example: {example}").format(
-        field=labels.get(reason.field, reason.field) or _("Row"), example=reason.example
+        field=labels.get(reason.field, reason.field) or _("Row"), example=said(reason.example)
     )
 
 
@@ -309,7 +313,7 @@ def _shown(row: RejectedRow, headers: list[str], one: Import) -> dict[str, Any]:
     wrong = {reason.get("field") for reason in row.reasons}
     return {
         "line": row.line,
-        "reasons": [reason.get("detail", "") for reason in row.reasons],
+        "reasons": [said(reason.get("detail", "")) for reason in row.reasons],
         "cells": [
             Cell(str(row.cells.get(header, "")), bool(wrong & {header, one.mapping.get(header)})) for header in headers
         ],
@@ -320,7 +324,12 @@ def _mapping_in_words(one: Import) -> list[tuple[str, str]]:
     labels = _labels(one)
     factors = one.reading.get("factors") or {}
     return [
-        (header, f"{labels.get(key, key)} × {factors[header]:.15g}" if header in factors else labels.get(key, key))
+        (
+            header,
+            f"{labels.get(key, key)} × {spelled(f'{factors[header]:.15g}')}"
+            if header in factors
+            else labels.get(key, key),
+        )
         for header, key in one.mapping.items()
     ]
 

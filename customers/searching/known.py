@@ -16,6 +16,7 @@ from customers import attributes
 from customers.files.schema import Column
 from customers.models import Consent, Customer, Gender, Transaction
 from customers.purchases import figures
+from segmentation_site.language.saying import said, spelled
 
 LAST_PURCHASES = 10
 _MONEY = ("monetary", "average_order")
@@ -107,7 +108,7 @@ def in_words(column: Column, value: Any, *, unit: bool = True) -> str:
     if isinstance(value, bool):
         return str(_("Yes") if value else _("No"))
     if isinstance(value, float):
-        return f"{value:,.10g}" + (f"\u00a0{column.unit}" if unit and column.unit else "")
+        return spelled(f"{value:,.10g}") + (f"\u00a0{said(column.unit)}" if unit and column.unit else "")
     if isinstance(value, date):
         return date_format(value)
     return str(value)
@@ -160,4 +161,4 @@ def _figure(column: Column, value: float | None) -> str:
     """Without the unit: where it is days, the label says so."""
     if value is None:
         return ""
-    return f"{value:,.2f}" if column.key in _MONEY else in_words(column, round(value, 1), unit=False)
+    return spelled(f"{value:,.2f}") if column.key in _MONEY else in_words(column, round(value, 1), unit=False)

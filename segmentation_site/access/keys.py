@@ -14,6 +14,7 @@ from typing import Any
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser, User
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext_noop
 from rest_framework.authentication import BaseAuthentication, SessionAuthentication, get_authorization_header
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
@@ -34,20 +35,20 @@ LAST_USED_EVERY = timedelta(minutes=1)
 
 class InvalidScope(Problem):
     code = "invalid_scope"
-    sentence = "There is no scope {scope}."
-    remedy = "Scopes: {scopes}."
+    sentence = gettext_noop("There is no scope {scope}.")
+    remedy = gettext_noop("Scopes: {scopes}.")
 
 
 class InvalidExpiry(Problem):
     code = "invalid_expiry"
-    sentence = "A key cannot expire in the past."
-    remedy = "Give a later time, or none."
+    sentence = gettext_noop("A key cannot expire in the past.")
+    remedy = gettext_noop("Give a later time, or none.")
 
 
 class Ended(Problem):
     code = "key_ended"
-    sentence = "This key has expired or was revoked."
-    remedy = "Make a new one."
+    sentence = gettext_noop("This key has expired or was revoked.")
+    remedy = gettext_noop("Make a new one.")
     http_status = 409
 
 

@@ -10,6 +10,7 @@ from django.db import IntegrityError, transaction
 from django.urls import reverse
 from django.utils.encoding import force_bytes
 from django.utils.http import urlsafe_base64_encode
+from django.utils.translation import gettext_noop
 from django_otp.plugins.otp_static.models import StaticDevice, StaticToken
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
@@ -23,15 +24,15 @@ RECOVERY_CODES = 10
 
 class NameTaken(Problem):
     code = "name_taken"
-    sentence = "There is somebody called {name} already."
-    remedy = "Give another user name."
+    sentence = gettext_noop("There is somebody called {name} already.")
+    remedy = gettext_noop("Give another user name.")
     http_status = 409
 
 
 class LastAdmin(Problem):
     code = "last_admin"
-    sentence = "{name} is the only admin who can sign in."
-    remedy = "Make somebody else an admin first."
+    sentence = gettext_noop("{name} is the only admin who can sign in.")
+    remedy = gettext_noop("Make somebody else an admin first.")
     http_status = 409
 
 

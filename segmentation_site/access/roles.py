@@ -13,6 +13,7 @@ from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
+from django.utils.translation import gettext_noop
 
 P = ParamSpec("P")
 
@@ -29,13 +30,13 @@ class Role(StrEnum):
 class Deed(StrEnum):
     """What a page or an action lets somebody do."""
 
-    SEE_SEGMENTS = "see segments"
-    SEE_CUSTOMERS = "see customers"
-    IMPORT = "import"
-    SEGMENT = "segment"
-    PUBLISH = "publish"
-    EXPORT = "export"
-    ADMINISTER = "administer"
+    SEE_SEGMENTS = gettext_noop("see segments")
+    SEE_CUSTOMERS = gettext_noop("see customers")
+    IMPORT = gettext_noop("import")
+    SEGMENT = gettext_noop("segment")
+    PUBLISH = gettext_noop("publish")
+    EXPORT = gettext_noop("export")
+    ADMINISTER = gettext_noop("administer")
 
 
 FIRST_ROLE: dict[Deed, Role] = {
@@ -79,7 +80,11 @@ def requires(deed: Deed) -> Callable[[Callable[P, HttpResponseBase]], Callable[P
         def guarded(*args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
             request: HttpRequest = next(arg for arg in args if isinstance(arg, HttpRequest))
             if not may(request.user, deed):
-                raise PermissionDenied(f"Your role does not allow you to {deed}. Ask an admin for another role.")
+                raise PermissionDenied(
+                    gettext_noop("Your role does not allow you to {deed}. Ask an admin for another role.").format(
+                        deed=deed
+                    )
+                )
             return view(*args, **kwargs)
 
         signed_in = login_required(guarded)

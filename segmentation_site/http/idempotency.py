@@ -15,6 +15,7 @@ import orjson
 from django.core.files.uploadedfile import UploadedFile
 from django.db import connection, transaction
 from django.utils import timezone
+from django.utils.translation import gettext_noop
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -33,15 +34,15 @@ Handler = Callable[..., Response]
 
 class OtherBody(Problem):
     code = "idempotency_key_reused"
-    sentence = "This idempotency key was used before with another request."
-    remedy = "Make a new key for each piece of work."
+    sentence = gettext_noop("This idempotency key was used before with another request.")
+    remedy = gettext_noop("Make a new key for each piece of work.")
     http_status = 422
 
 
 class InFlight(Problem):
     code = "idempotency_key_in_flight"
-    sentence = "A request with this idempotency key is being carried out right now."
-    remedy = "Send it again in a moment to get its answer."
+    sentence = gettext_noop("A request with this idempotency key is being carried out right now.")
+    remedy = gettext_noop("Send it again in a moment to get its answer.")
     http_status = 409
 
 

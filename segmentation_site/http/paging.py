@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 
 from django.core.signing import BadSignature, Signer
 from django.db.models import Model, QuerySet
+from django.utils.translation import gettext_noop
 from rest_framework.request import Request
 
 from segmentation_site.http.parameters import Parameter, whole
@@ -23,8 +24,8 @@ LONGEST_CURSOR = 500
 
 class InvalidCursor(Problem):
     code = "invalid_cursor"
-    sentence = "This cursor does not come from this list."
-    remedy = "Follow the address in `next` as it is, or leave the cursor out to begin anew."
+    sentence = gettext_noop("This cursor does not come from this list.")
+    remedy = gettext_noop("Follow the address in `next` as it is, or leave the cursor out to begin anew.")
 
 
 def _text_of_cursor(text: str) -> str:

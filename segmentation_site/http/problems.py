@@ -11,6 +11,7 @@ from django.core.exceptions import PermissionDenied, RequestDataTooBig, Suspicio
 from django.core.signals import got_request_exception
 from django.db import InterfaceError, OperationalError
 from django.http import Http404, UnreadablePostError
+from django.utils.translation import gettext_noop
 from rest_framework import exceptions
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -46,7 +47,7 @@ class Fault:
 
 class NotFound(Problem):
     code = "not_found"
-    sentence = "There is nothing at this address, or you may not see it."
+    sentence = gettext_noop("There is nothing at this address, or you may not see it.")
     http_status = 404
 
 

@@ -18,6 +18,7 @@ from django.conf import settings
 from django.db import DatabaseError, connection, transaction
 from django.db.models import F, QuerySet
 from django.db.models.expressions import RawSQL
+from django.utils.translation import gettext_noop
 
 from segmentation_site.jobs.models import Job, JobStatus
 from segmentation_site.jobs.problems import Problem
@@ -42,34 +43,34 @@ class Cancelled(Exception):
 
 class OutOfMemory(Problem):
     code = "memory"
-    sentence = "There was not enough memory for this work."
-    remedy = "Nothing was changed. Try less at once, or give the worker more memory."
+    sentence = gettext_noop("There was not enough memory for this work.")
+    remedy = gettext_noop("Nothing was changed. Try less at once, or give the worker more memory.")
 
 
 class DiskFull(Problem):
     code = "disk"
-    sentence = "There was no room left on the disk."
-    remedy = "Nothing was changed. Make room and start it again."
+    sentence = gettext_noop("There was no room left on the disk.")
+    remedy = gettext_noop("Nothing was changed. Make room and start it again.")
     http_status = 507
 
 
 class WorkerLost(Problem):
     code = "worker_lost"
-    sentence = "The worker was lost {attempts} times while it did this."
-    remedy = "Nothing was changed. Look at the status page, then start it again."
+    sentence = gettext_noop("The worker was lost {attempts} times while it did this.")
+    remedy = gettext_noop("Nothing was changed. Look at the status page, then start it again.")
 
 
 class NotActive(Problem):
     code = "not_active"
-    sentence = "This has already ended: it is {state}."
-    remedy = "There is nothing to stop."
+    sentence = gettext_noop("This has already ended: it is {state}.")
+    remedy = gettext_noop("There is nothing to stop.")
     http_status = 409
 
 
 class Unexpected(Problem):
     code = "unexpected"
-    sentence = "Something went wrong that we did not foresee ({kind})."
-    remedy = "Nothing was changed. The worker's log has the details under {reference}."
+    sentence = gettext_noop("Something went wrong that we did not foresee ({kind}).")
+    remedy = gettext_noop("Nothing was changed. The worker's log has the details under {reference}.")
 
 
 def _now() -> RawSQL:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import psutil
 from django.conf import settings
+from django.utils.translation import gettext_noop
 
 from segmentation_site.jobs.problems import Problem
 
@@ -19,8 +20,8 @@ _CGROUP_LIMIT = Path("/sys/fs/cgroup/memory.max")
 
 class TooLargeForMemory(Problem):
     code = "memory"
-    sentence = "This needs about {needed:.1f} GB of memory, and a job may take {allowed:.1f} GB here."
-    remedy = "Nothing was changed. Use fewer features, or give jobs more memory (JOB_MEMORY_BYTES)."
+    sentence = gettext_noop("This needs about {needed:.1f} GB of memory, and a job may take {allowed:.1f} GB here.")
+    remedy = gettext_noop("Nothing was changed. Use fewer features, or give jobs more memory (JOB_MEMORY_BYTES).")
 
 
 def budget() -> int:

@@ -2,6 +2,8 @@
 
 from typing import Any, ClassVar
 
+from django.utils.translation import gettext_noop
+
 
 class Problem(Exception):
     """One thing that can go wrong: a code for programs, a sentence and a remedy for people.
@@ -10,7 +12,7 @@ class Problem(Exception):
     """
 
     code: ClassVar[str] = "problem"
-    sentence: ClassVar[str] = "Something went wrong."
+    sentence: ClassVar[str] = gettext_noop("Something went wrong.")
     remedy: ClassVar[str] = ""
     # What an API answers; pages show the sentence and the remedy.
     http_status: ClassVar[int] = 400

@@ -8,8 +8,10 @@ import redis
 from celery import current_app
 from django.conf import settings
 from django.utils import timezone
+from django.utils.text import capfirst
 
 from segmentation_site.jobs.models import Job, JobStatus
+from segmentation_site.language.saying import said
 
 logger = logging.getLogger(__name__)
 
@@ -55,7 +57,7 @@ def watch(job: Job) -> Watch:
     return Watch(
         state=job.status,
         label=str(job.get_status_display()),
-        phase=job.phase.replace("_", " ").capitalize(),
+        phase=capfirst(said(job.phase.replace("_", " "))),
         done=job.progress_done,
         total=job.progress_total,
         percent=job.percent,

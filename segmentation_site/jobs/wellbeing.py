@@ -18,6 +18,7 @@ from django.core import checks
 from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.utils import timezone
+from django.utils.translation import gettext_noop
 
 from segmentation_site.jobs.models import ACTIVE, Job, JobStatus
 from segmentation_site.jobs.sweeping import job_models, last_sweep
@@ -30,7 +31,7 @@ SCHEDULER_PATIENCE = timedelta(seconds=60)
 # The sweeper rings again for what nobody heard after 30 to 45 seconds; what still waits then is not being heard.
 QUEUE_PATIENCE = timedelta(seconds=60)
 LEAST_FREE_SHARE = 0.05
-START = "Start everything with ./run up"
+START = gettext_noop("Start everything with ./run up")
 LIBRARIES = ("django", "celery", "djangorestframework", "psycopg", "numpy", "polars", "pandas", "scikit-learn", "scipy")
 
 
@@ -74,7 +75,7 @@ def look() -> Wellbeing:
         waiting=sum(job.status == JobStatus.QUEUED for job in active),
         working=sum(job.status == JobStatus.RUNNING for job in active),
         failures=failures,
-        versions={"Python": platform.python_version(), "PostgreSQL": server or "unknown"}
+        versions={"Python": platform.python_version(), "PostgreSQL": server or gettext_noop("unknown")}
         | {name: version(name) for name in LIBRARIES},
     )
 
@@ -101,32 +102,57 @@ def _database() -> tuple[Part, str]:
             )
             version_text, size = cursor.fetchone()
     except DatabaseError as error:
-        remedy = START if settings.IS_DATABASE_EMBEDDED else "Start the server that DATABASE_URL names"
-        return Part("Database", False, f"does not answer: {' '.join(str(error).split())}", remedy), ""
+        remedy = START if settings.IS_DATABASE_EMBEDDED else gettext_noop("Start the server that DATABASE_URL names")
+        return Part(
+            gettext_noop("Database"),
+            False,
+            gettext_noop("does not answer: {error}").format(error=" ".join(str(error).split())),
+            remedy,
+        ), ""
     server = version_text.split()[0]
     took = 1000 * (time.perf_counter() - started)
-    return Part("Database", True, f"PostgreSQL {server}, {size}, answers in {took:.0f} ms"), server
+    return Part(
+        gettext_noop("Database"),
+        True,
+        gettext_noop("PostgreSQL {server}, {size}, answers in {took:.0f} ms").format(
+            server=server, size=size, took=took
+        ),
+    ), server
 
 
 def _migrations() -> Part:
     executor = MigrationExecutor(connection)
     missing = executor.migration_plan(executor.loader.graph.leaf_nodes())
     if missing:
-        remedy = "Run ./run manage migrate, then start web, worker and scheduler again"
-        return Part("Migrations", False, f"{len(missing)} not applied, the first {missing[0][0]}", remedy)
-    return Part("Migrations", True, "all applied")
+        remedy = gettext_noop("Run ./run manage migrate, then start web, worker and scheduler again")
+        return Part(
+            gettext_noop("Migrations"),
+            False,
+            gettext_noop("{count} not applied, the first {first}").format(count=len(missing), first=missing[0][0]),
+            remedy,
+        )
+    return Part(gettext_noop("Migrations"), True, gettext_noop("all applied"))
 
 
 def _queue(active: list[Job]) -> Part:
     waiting = [job for job in active if job.status == JobStatus.QUEUED]
     working = len(active) - len(waiting)
     if not waiting:
-        return Part("Queue", True, f"no job waits, {working} working")
+        return Part(
+            gettext_noop("Queue"), True, gettext_noop("no job waits, {working} working").format(working=working)
+        )
     oldest = timezone.now() - min(job.created_at for job in waiting)
-    detail = f"{len(waiting)} waiting, the oldest for {in_words(oldest)}, {working} working"
+    detail = gettext_noop("{waiting} waiting, the oldest for {time}, {working} working").format(
+        waiting=len(waiting), time=in_words(oldest), working=working
+    )
     if oldest > QUEUE_PATIENCE and not working:
-        return Part("Queue", False, detail, "Nobody takes them: look at the workers, the scheduler and their logs")
-    return Part("Queue", True, detail)
+        return Part(
+            gettext_noop("Queue"),
+            False,
+            detail,
+            gettext_noop("Nobody takes them: look at the workers, the scheduler and their logs"),
+        )
+    return Part(gettext_noop("Queue"), True, detail)
 
 
 def _broker() -> Part:
@@ -136,39 +162,73 @@ def _broker() -> Part:
             info = broker.info("server")
     except redis.RedisError as error:
         logger.warning("The broker does not answer: %s", error)
-        return Part("Broker", False, "does not answer", f"Jobs wait safely in the database. {START}")
+        return Part(
+            gettext_noop("Broker"),
+            False,
+            gettext_noop("does not answer"),
+            gettext_noop("Jobs wait safely in the database. Start everything with ./run up"),
+        )
     name = "Valkey" if "valkey_version" in info else "Redis"
     number = info.get("valkey_version") or info.get("redis_version")
-    return Part("Broker", True, f"{name} {number}, {waiting} messages waiting")
+    return Part(
+        gettext_noop("Broker"),
+        True,
+        gettext_noop("{name} {number}, {waiting} messages waiting").format(name=name, number=number, waiting=waiting),
+    )
 
 
 def _workers() -> Part:
     names = workers_alive()
     if not names:
-        return Part("Workers", False, "none answers", f"Jobs wait safely until there is one. {START}")
-    return Part("Workers", True, f"{len(names)} answering: {', '.join(names)}")
+        return Part(
+            gettext_noop("Workers"),
+            False,
+            gettext_noop("none answers"),
+            gettext_noop("Jobs wait safely until there is one. Start everything with ./run up"),
+        )
+    return Part(
+        gettext_noop("Workers"),
+        True,
+        gettext_noop("{count} answering: {names}").format(count=len(names), names=", ".join(names)),
+    )
 
 
 def _scheduler() -> Part:
     swept = last_sweep()
     if swept is None:
         return Part(
-            "Scheduler", False, "no sweep has come through yet", f"Lost jobs are not taken up without it. {START}"
+            gettext_noop("Scheduler"),
+            False,
+            gettext_noop("no sweep has come through yet"),
+            gettext_noop("Lost jobs are not taken up without it. Start everything with ./run up"),
         )
     since = timezone.now() - swept.last_at
     if since > SCHEDULER_PATIENCE:
-        detail = f"the last sweep came through at {swept.last_at:%Y-%m-%d %H:%M:%S} UTC"
-        return Part("Scheduler", False, detail, f"Lost jobs are not taken up without it. {START}")
-    return Part("Scheduler", True, f"the last sweep came through {in_words(since)} ago")
+        detail = gettext_noop("the last sweep came through at {at} UTC").format(at=f"{swept.last_at:%Y-%m-%d %H:%M:%S}")
+        return Part(
+            gettext_noop("Scheduler"),
+            False,
+            detail,
+            gettext_noop("Lost jobs are not taken up without it. Start everything with ./run up"),
+        )
+    return Part(
+        gettext_noop("Scheduler"),
+        True,
+        gettext_noop("the last sweep came through {time} ago").format(time=in_words(since)),
+    )
 
 
 def _disk() -> Part:
     folder = Path(settings.DATA_DIR)
     usage = shutil.disk_usage(folder if folder.exists() else folder.parent)
     free = usage.free / usage.total
-    detail = f"{usage.free / 1024**3:,.1f} GB free ({free:.0%}) for {folder}"
-    remedy = "" if free > LEAST_FREE_SHARE else "Make room: imports and runs fail cleanly when there is none."
-    return Part("Disk", free > LEAST_FREE_SHARE, detail, remedy)
+    detail = gettext_noop("{gigabytes:,.1f} GB free ({share:.0%}) for {folder}").format(
+        gigabytes=usage.free / 1024**3, share=free, folder=folder
+    )
+    remedy = (
+        "" if free > LEAST_FREE_SHARE else gettext_noop("Make room: imports and runs fail cleanly when there is none.")
+    )
+    return Part(gettext_noop("Disk"), free > LEAST_FREE_SHARE, detail, remedy)
 
 
 def _settings() -> Part:
@@ -179,9 +239,15 @@ def _settings() -> Part:
     ]
     if found:
         return Part(
-            "Settings",
+            gettext_noop("Settings"),
             False,
             "; ".join(message.msg for message in found),
             " ".join(message.hint for message in found if message.hint),
         )
-    return Part("Settings", True, f"{'public' if settings.IS_PUBLIC else 'local'}: {', '.join(settings.ALLOWED_HOSTS)}")
+    return Part(
+        gettext_noop("Settings"),
+        True,
+        (gettext_noop("public: {hosts}") if settings.IS_PUBLIC else gettext_noop("local: {hosts}")).format(
+            hosts=", ".join(settings.ALLOWED_HOSTS)
+        ),
+    )

@@ -15,6 +15,7 @@ from typing import NoReturn
 from urllib.parse import SplitResult, urlsplit
 
 from django.conf import settings
+from django.utils.translation import gettext_noop
 
 from segmentation_site.jobs.problems import Problem
 
@@ -45,7 +46,7 @@ class Refused(Problem):
     """An address that nothing is sent to; the reason says why."""
 
     code = "webhook_address"
-    sentence = "{reason}"
+    sentence = gettext_noop("{reason}")
 
     def __init__(self, reason: str) -> None:
         super().__init__(pointer="/url", reason=reason)
@@ -87,24 +88,30 @@ def look_up(url: str) -> Place:
 
 def _parse(url: str) -> SplitResult:
     if not url or len(url) > LONGEST:
-        raise Refused(f"Give an address of 1 to {LONGEST:,} characters.")
+        raise Refused(gettext_noop("Give an address of 1 to {most:,} characters.").format(most=LONGEST))
     if not _CHARACTERS.fullmatch(url):
-        raise Refused("The address holds a character that none can have. Write it as %41, and a name in its xn-- form.")
+        raise Refused(
+            gettext_noop(
+                "The address holds a character that none can have. Write it as %41, and a name in its xn-- form."
+            )
+        )
     try:
         parts = urlsplit(url)
         port = parts.port
     except ValueError as error:
-        raise Refused(f"This is not an address of the web: {error}.") from error
+        raise Refused(gettext_noop("This is not an address of the web: {error}.").format(error=error)) from error
     if parts.scheme not in PORTS or (parts.scheme == "http" and not settings.WEBHOOKS_ALLOW_PRIVATE):
-        raise Refused("The address of a webhook begins with https://.")
+        raise Refused(gettext_noop("The address of a webhook begins with https://."))
     if "@" in parts.netloc:
-        raise Refused("The address holds a user name or a password. Leave it out: every delivery is signed instead.")
+        raise Refused(
+            gettext_noop("The address holds a user name or a password. Leave it out: every delivery is signed instead.")
+        )
     if "#" in url:
-        raise Refused("The address has a part after #, which would never be sent. Leave it out.")
+        raise Refused(gettext_noop("The address has a part after #, which would never be sent. Leave it out."))
     if not parts.hostname:
-        raise Refused("The address names no host.")
+        raise Refused(gettext_noop("The address names no host."))
     if port == 0:
-        raise Refused("There is no port 0.")
+        raise Refused(gettext_noop("There is no port 0."))
     return parts
 
 
@@ -123,12 +130,16 @@ def _literal(host: str) -> IpAddress | None:
         except AddressValueError:
             _refuse_spelling(host)
     if not _NAME.fullmatch(host.removesuffix(".")):
-        raise Refused(f"{host} is not the name of a host.")
+        raise Refused(gettext_noop("{host} is not the name of a host.").format(host=host))
     return None
 
 
 def _refuse_spelling(host: str) -> NoReturn:
-    raise Refused(f"{host} is not how an address is written. Write it plainly, as in 203.0.113.7, or give a name.")
+    raise Refused(
+        gettext_noop(
+            "{host} is not how an address is written. Write it plainly, as in 203.0.113.7, or give a name."
+        ).format(host=host)
+    )
 
 
 def _resolve(host: str, port: int) -> Sequence[IpAddress]:
@@ -147,9 +158,13 @@ def _resolve(host: str, port: int) -> Sequence[IpAddress]:
     resolver.start()
     resolver.join(LOOK_UP_SECONDS)
     if resolver.is_alive():
-        raise Refused(f"Where {host} is could not be found out within {LOOK_UP_SECONDS:.0f} seconds.")
+        raise Refused(
+            gettext_noop("Where {host} is could not be found out within {seconds:.0f} seconds.").format(
+                host=host, seconds=LOOK_UP_SECONDS
+            )
+        )
     if failed or not found:
-        raise Refused(f"Nobody knows where {host} is: the name has no address.")
+        raise Refused(gettext_noop("Nobody knows where {host} is: the name has no address.").format(host=host))
     return list(dict.fromkeys(found))
 
 
@@ -159,13 +174,24 @@ def _is_own(address: IpAddress) -> bool:
 
 
 def _refuse_unless_public(host: str, address: IpAddress, scheme: str, port: int) -> None:
-    leads = f"{host} is" if host == str(address) else f"{host} leads to {address}, which is"
     if not is_public(address):
-        raise Refused(f"{leads} not an address in the public internet. Nothing is sent into networks inside.")
+        template = gettext_noop(
+            "{host} leads to {address}, which is not an address in the public internet. Nothing is sent into networks "
+            "inside."
+        )
+        if host == str(address):
+            template = gettext_noop(
+                "{host} is not an address in the public internet. Nothing is sent into networks inside."
+            )
+        raise Refused(template.format(host=host, address=address))
     if scheme != "https":
-        raise Refused("The address of a webhook begins with https://.")
+        raise Refused(gettext_noop("The address of a webhook begins with https://."))
     if port != PORTS["https"] and port < FIRST_FREE_PORT:
-        raise Refused(f"Nothing is sent to port {port}. Use {PORTS['https']}, or one from {FIRST_FREE_PORT} up.")
+        raise Refused(
+            gettext_noop("Nothing is sent to port {port}. Use {https}, or one from {first} up.").format(
+                port=port, https=PORTS["https"], first=FIRST_FREE_PORT
+            )
+        )
 
 
 def is_public(address: IpAddress) -> bool:

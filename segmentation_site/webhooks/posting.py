@@ -13,6 +13,7 @@ from typing import Any
 
 import urllib3.exceptions
 from django.conf import settings
+from django.utils.translation import gettext_noop
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
 from segmentation_site.webhooks import addresses
@@ -212,23 +213,35 @@ def _why_not_received(status: int) -> str:
     if 200 <= status < 300:
         return ""
     if 300 <= status < 400:
-        return f"It answered {status}. Redirects are not followed: give the address that it leads to."
+        return gettext_noop(
+            "It answered {status}. Redirects are not followed: give the address that it leads to."
+        ).format(status=status)
     if status == 410:
-        return "It answered 410: nothing is to be sent there any more."
-    return f"It answered {status}."
+        return gettext_noop("It answered 410: nothing is to be sent there any more.")
+    return gettext_noop("It answered {status}.").format(status=status)
 
 
 def _in_words(error: Exception, place: Place, alarm: _Alarm) -> str:
     if alarm.has_rung or isinstance(error, urllib3.exceptions.ReadTimeoutError | TimeoutError):
-        return f"It did not answer within {DEADLINE_SECONDS:.0f} seconds."
+        return gettext_noop("It did not answer within {seconds:.0f} seconds.").format(seconds=DEADLINE_SECONDS)
     cause = error.__cause__ or error.__context__ or error
     if isinstance(error, urllib3.exceptions.NewConnectionError):
-        return f"{place.host} did not take the connection: {getattr(cause, 'strerror', None) or cause}."
+        return gettext_noop("{host} did not take the connection: {why}.").format(
+            host=place.host, why=getattr(cause, "strerror", None) or cause
+        )
     if isinstance(error, urllib3.exceptions.ConnectTimeoutError):
-        return f"{place.host} did not take the connection within {CONNECT_SECONDS:.0f} seconds."
+        return gettext_noop("{host} did not take the connection within {seconds:.0f} seconds.").format(
+            host=place.host, seconds=CONNECT_SECONDS
+        )
     found = next((one for one in (error, cause) if isinstance(one, ssl.SSLError)), None)
     if isinstance(found, ssl.SSLCertVerificationError):
-        return f"The certificate of {place.host} is not to be trusted: {found.verify_message}."
+        return gettext_noop("The certificate of {host} is not to be trusted: {why}.").format(
+            host=place.host, why=found.verify_message
+        )
     if found:
-        return f"No TLS connection to {place.host} came about: {found.reason or found}."
-    return f"The connection to {place.host} ended before there was an answer ({type(error).__name__})."
+        return gettext_noop("No TLS connection to {host} came about: {why}.").format(
+            host=place.host, why=found.reason or found
+        )
+    return gettext_noop("The connection to {host} ended before there was an answer ({error}).").format(
+        host=place.host, error=type(error).__name__
+    )

@@ -9,6 +9,7 @@ from django.db import transaction
 from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils import timezone
+from django.utils.translation import gettext_noop
 
 from segmentation_site.access import audit
 from segmentation_site.access.audit import Action
@@ -25,27 +26,27 @@ ROTATION_OVERLAP = timedelta(hours=24)
 
 class InvalidName(Problem):
     code = "invalid_name"
-    sentence = "A name has from 1 to {longest} characters."
-    remedy = "Give another one."
+    sentence = gettext_noop("A name has from 1 to {longest} characters.")
+    remedy = gettext_noop("Give another one.")
 
 
 class InvalidEvents(Problem):
     code = "invalid_events"
     sentence = "{detail}"
-    remedy = "Events: {events}."
+    remedy = gettext_noop("Events: {events}.")
 
 
 class Disabled(Problem):
     code = "webhook_disabled"
-    sentence = "This webhook is disabled, so nothing is sent to it."
-    remedy = "Enable it first."
+    sentence = gettext_noop("This webhook is disabled, so nothing is sent to it.")
+    remedy = gettext_noop("Enable it first.")
     http_status = 409
 
 
 class BeingSent(Problem):
     code = "delivery_in_flight"
-    sentence = "This delivery is being sent right now."
-    remedy = "Wait a moment and look what came of it."
+    sentence = gettext_noop("This delivery is being sent right now.")
+    remedy = gettext_noop("Wait a moment and look what came of it.")
     http_status = 409
 
 
@@ -169,9 +170,15 @@ def _events(events: Iterable[str]) -> list[str]:
     wanted, known = set(events), [event.value for event in Event]
     names = ", ".join(known)
     if unknown := sorted(wanted - set(known)):
-        raise InvalidEvents(pointer="/events", detail=f"There is no event {unknown[0]!r}.", events=names)
+        raise InvalidEvents(
+            pointer="/events",
+            detail=gettext_noop("There is no event {event!r}.").format(event=unknown[0]),
+            events=names,
+        )
     if not wanted:
-        raise InvalidEvents(pointer="/events", detail="A webhook is told of at least one event.", events=names)
+        raise InvalidEvents(
+            pointer="/events", detail=gettext_noop("A webhook is told of at least one event."), events=names
+        )
     return [event for event in known if event in wanted]
 
 

@@ -14,6 +14,7 @@ from django.db import transaction
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
+from django.utils.translation import gettext_noop
 
 from segmentation_site.access import audit
 from segmentation_site.access.audit import Action
@@ -147,11 +148,13 @@ def _record(delivery: Delivery, answer: Answer) -> None:
 
 def _disable_if_hopeless(delivery: Delivery, answer: Answer, now: datetime) -> None:
     if answer.is_gone:
-        disable(delivery.webhook, "It answered 410: nothing is to be sent there any more.", now)
+        disable(delivery.webhook, gettext_noop("It answered 410: nothing is to be sent there any more."), now)
     elif not delivery.is_test and not _has_heard_since(delivery):
         disable(
             delivery.webhook,
-            f"It did not take anything in {MOST_TRIES} tries over three days. The last time: {answer.error}",
+            gettext_noop("It did not take anything in {tries} tries over three days. The last time: {why}").format(
+                tries=MOST_TRIES, why=answer.error
+            ),
             now,
         )
 

@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from django.conf import settings
+from django.utils.translation import gettext_noop
 
 from segmentation_site.jobs.problems import Problem
 from segmentation_site.webhooks.models import Webhook
@@ -28,8 +29,8 @@ NONCE_BYTES = 12
 
 class Unreadable(Problem):
     code = "secret_unreadable"
-    sentence = "The secret of this webhook cannot be read, because it was made under another SECRET_KEY."
-    remedy = "Rotate the secret, and give the new one to the receiver."
+    sentence = gettext_noop("The secret of this webhook cannot be read, because it was made under another SECRET_KEY.")
+    remedy = gettext_noop("Rotate the secret, and give the new one to the receiver.")
     http_status = 409
 
 

@@ -4,6 +4,7 @@ from typing import Any, ClassVar
 
 from django.http import StreamingHttpResponse
 from django.http.response import HttpResponseBase
+from django.utils.translation import gettext_noop
 from rest_framework.request import Request
 
 from customers import attributes
@@ -44,8 +45,8 @@ DESCRIPTION = (
 
 class RunGone(Problem):
     code = "run_gone"
-    sentence = "The run that this pull began with is no longer kept."
-    remedy = "Begin anew, without a cursor."
+    sentence = gettext_noop("The run that this pull began with is no longer kept.")
+    remedy = gettext_noop("Begin anew, without a cursor.")
     http_status = 409
 
 

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.utils.translation import gettext_noop
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -36,8 +37,8 @@ SCORE = shape("Score", {"row": INTEGER, **_OF_ROW, "out_of_range": list_of(TEXT)
 
 class NothingPublished(Problem):
     code = "nothing_published"
-    sentence = "No run of this segmentation is in use, so there is no model to score with."
-    remedy = "Publish a run first."
+    sentence = gettext_noop("No run of this segmentation is in use, so there is no model to score with.")
+    remedy = gettext_noop("Publish a run first.")
     http_status = 409
 
 

@@ -3,13 +3,15 @@
 from django.utils.translation import gettext as _
 
 from customers.attributes import columns
+from segmentation_site.language.saying import label as label_of
+from segmentation_site.language.saying import spelled
 from segments.kmeans.checking import Single
 from segments.kmeans.definition import Condition, Definition, Operator
 
 
 def in_words(definition: Definition) -> str:
     """All conditions in one line; "Everybody" without any."""
-    labels = {column.key: column.label for column in columns()}
+    labels = {column.key: label_of(column.label) for column in columns()}
     said = [_one(one, labels.get(one.attribute, one.attribute)) for one in definition.filter]
     return "; ".join(said) if said else _("Everybody")
 
@@ -36,4 +38,4 @@ def _one(condition: Condition, label: str) -> str:
 def _shown(value: Single) -> str:
     if isinstance(value, bool):
         return _("yes") if value else _("no")
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    return spelled(f"{value:g}") if isinstance(value, float) else str(value)

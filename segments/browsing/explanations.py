@@ -8,6 +8,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from customers.columns import read_columns
+from segmentation_site.language.saying import said
 from segments.browsing import words
 from segments.browsing.features import Labels, known_labels
 from segments.browsing.segments import profiles, read_profile
@@ -47,7 +48,7 @@ class Reason:
     @property
     def value(self) -> str:
         if isinstance(self.number, str):
-            return self.number.capitalize()
+            return said(self.number.capitalize())
         return words.in_units(self.number, self.unit)
 
     @property

@@ -1,11 +1,13 @@
 """What may be segmented on: features with their labels, how they are distributed, and what speaks against each."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from django.utils.translation import gettext as _
 
 from customers.attributes import FeatureLabel, columns, feature_labels
 from customers.overview import Distribution, everybody
+from segmentation_site.language.saying import label as label_of
+from segmentation_site.language.saying import said, spelled, within
 from segments.browsing import words
 from segments.kmeans.definition import presets
 from segments.kmeans.shapes import MOST_MISSING, Definition
@@ -15,7 +17,7 @@ class Labels(dict[str, FeatureLabel]):
     """Feature key → label and unit; a key that is no longer known is shown as its own words: old runs keep it."""
 
     def __missing__(self, key: str) -> FeatureLabel:
-        return FeatureLabel(key.replace("_", " ").capitalize())
+        return FeatureLabel(label_of(key.replace("_", " ")))
 
     @property
     def names(self) -> dict[str, str]:
@@ -82,21 +84,25 @@ class Offer:
 
 def known_labels() -> Labels:
     """How people know every feature."""
-    return Labels(feature_labels())
+    return Labels({key: _said(one) for key, one in feature_labels().items()})
+
+
+def _said(one: FeatureLabel) -> FeatureLabel:
+    return replace(one, label=label_of(one.label), unit=said(one.unit))
 
 
 def in_words(definition: Definition) -> str:
     """The features of a definition in one line: "Annual income × spending score"."""
     known = known_labels()
     first, *rest = [known[name].label for name in definition.feature_names]
-    return " × ".join([first, *(label[:1].lower() + label[1:] for label in rest)])
+    return " × ".join([first, *(within(label) for label in rest)])
 
 
 def offer() -> Offer:
     """What may be chosen from, with the distributions that are remembered for the state that the customers are in."""
     whole = everybody()
     known = {one.key: one for one in whole.distributions}
-    options = tuple(_option(key, label, known.get(key)) for key, label in feature_labels().items())
+    options = tuple(_option(key, label, known.get(key)) for key, label in known_labels().items())
     usable = tuple(option.key for option in options if not option.blocked and not option.is_category)
     labels = {
         "income-spending": _("Mall: income × spending"),
@@ -104,7 +110,9 @@ def offer() -> Offer:
         "everything": _("Everything numeric"),
     }
     ready = tuple(Preset(one.key, labels[one.key], one.features) for one in presets(usable))
-    asked = tuple(AttributeOption(one.key, one.label, one.kind.value, tuple(one.categories)) for one in columns())
+    asked = tuple(
+        AttributeOption(one.key, label_of(one.label), one.kind.value, tuple(one.categories)) for one in columns()
+    )
     return Offer(whole.customers, options, ready, asked)
 
 
@@ -135,6 +143,6 @@ def _option(key: str, label: FeatureLabel, distribution: Distribution | None) ->
         label.unit,
         note,
         blocked,
-        tuple(Bar(one.label, one.count, round(100 * one.count / highest)) for one in distribution.bins),
+        tuple(Bar(spelled(said(one.label)), one.count, round(100 * one.count / highest)) for one in distribution.bins),
         label.is_category,
     )

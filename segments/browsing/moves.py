@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 from psycopg import sql
 
 from segmentation_site.jobs.models import JobStatus
+from segmentation_site.language.saying import spelled
 from segments.browsing import words
 from segments.models import Assignment, Run, Segment, SegmentProfile
 
@@ -86,7 +87,7 @@ class Comparison:
 
     @property
     def rand_words(self) -> str:
-        return words.NOTHING if self.rand is None else f"{self.rand:.2f}"
+        return words.NOTHING if self.rand is None else spelled(f"{self.rand:.2f}")
 
 
 def comparable(run: Run) -> QuerySet[Run]:
@@ -247,10 +248,10 @@ def _finding(moved: int, in_both: int, joined: int, left: int) -> str:
         sentence = _("Nobody moves to another segment")
     else:
         sentence = _("{moved} customers ({share}) move to another segment").format(
-            moved=f"{moved:,}", share=words.percent(moved / in_both)
+            moved=spelled(f"{moved:,}"), share=words.percent(moved / in_both)
         )
     return _("{sentence}; {joined} come in and {left} go out.").format(
-        sentence=sentence, joined=f"{joined:,}", left=f"{left:,}"
+        sentence=sentence, joined=spelled(f"{joined:,}"), left=spelled(f"{left:,}")
     )
 
 
@@ -258,7 +259,9 @@ def _biggest(rows: Sequence[Segment], columns: Sequence[Segment], both: Table) -
     names = {one.pk: one.name for one in (*rows, *columns)}
     moves = sorted(((count, was, is_now) for (was, is_now), count in both.items() if was != is_now), reverse=True)
     return [
-        _("{count} from “{was}” to “{is_now}”").format(count=f"{count:,}", was=names[was], is_now=names[is_now])
+        _("{count} from “{was}” to “{is_now}”").format(
+            count=spelled(f"{count:,}"), was=names[was], is_now=names[is_now]
+        )
         for count, was, is_now in moves[:MOST_NAMED]
         if was in names and is_now in names
     ]

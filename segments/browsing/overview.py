@@ -2,7 +2,10 @@
 
 from dataclasses import dataclass
 
-from customers.overview import Distribution
+from django.utils.translation import gettext_noop
+
+from customers.overview import UNKNOWN, Distribution
+from segmentation_site.language.saying import said, spelled
 from segments.charts import Chart
 from segments.models import Run, Segment, Segmentation, SegmentProfile
 
@@ -65,14 +68,15 @@ def recent_runs(limit: int) -> list[Run]:
 
 def bar_chart(distribution: Distribution) -> Chart:
     """How one fact is distributed over all customers, as a chart."""
-    rows = [(one.label, f"{one.count:,}") for one in distribution.bins]
+    names = [spelled(said(one.label)) for one in distribution.bins]
+    rows = [(name, f"{one.count:,}") for name, one in zip(names, distribution.bins, strict=True)]
     if distribution.unknown:
-        rows.append(("Not known", f"{distribution.unknown:,}"))
+        rows.append((said(UNKNOWN), f"{distribution.unknown:,}"))
     return Chart(
         config={
             "type": "bar",
             "data": {
-                "labels": [one.label for one in distribution.bins],
+                "labels": names,
                 "datasets": [
                     {
                         "data": [one.count for one in distribution.bins],
@@ -91,7 +95,9 @@ def bar_chart(distribution: Distribution) -> Chart:
             },
         },
         finding=distribution.finding,
-        label=f"Bars: customers by {distribution.label.lower()}",
-        head=(distribution.label, "Customers"),
+        label=gettext_noop("Bars: customers by {label}").format(
+            label=f"{distribution.label[:1].lower()}{distribution.label[1:]}"
+        ),
+        head=(distribution.label, gettext_noop("Customers")),
         rows=tuple(rows),
     )

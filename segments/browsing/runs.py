@@ -7,6 +7,7 @@ from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from segmentation_site.language.saying import spelled
 from segments.browsing import conditions, words
 from segments.browsing.features import Labels, known_labels
 from segments.browsing.segments import Card, cards, direction, everybody_of
@@ -212,16 +213,16 @@ def _missing(definition: Definition, labels: Labels) -> str:
     """What stands in for unknown values; the exceptions by name."""
     usual, words_of = Missing.MEDIAN, {Missing.MEDIAN: _("median"), Missing.MEAN: _("mean"), Missing.ZERO: _("zero")}
     others = [
-        f"{labels[one.name].label}: {words_of[one.missing] if isinstance(one.missing, Missing) else f'{one.missing:g}'}"
+        f"{labels[one.name].label}: {words_of[missing] if isinstance(missing, Missing) else spelled(f'{missing:g}')}"
         for one in definition.features
-        if one.missing != usual
+        if (missing := one.missing) != usual
     ]
     return "; ".join([_("Filled with the median"), *others])
 
 
 def _run_facts(run: Run) -> list[Fact]:
     fit = (run.model or {}).get("fit", {})
-    spread = words.NOTHING if run.inertia is None else f"{run.inertia:,.4f}"
+    spread = words.NOTHING if run.inertia is None else spelled(f"{run.inertia:,.4f}")
     rows = [
         Fact(_("Spread inside segments (inertia)"), spread),
         Fact(_("Fingerprint of the customers read"), run.input_sha256[:16] or words.NOTHING),
@@ -235,7 +236,7 @@ def _run_facts(run: Run) -> list[Fact]:
 def _measures(run: Run, found: Sequence[Card], tried: Sequence[Measured]) -> list[Measure]:
     chosen = next((one for one in tried if one.k == run.k), None)
     rows = [
-        Measure(_("Customers"), f"{run.customers or 0:,}", _("All that were read and assigned to a segment")),
+        Measure(_("Customers"), spelled(f"{run.customers or 0:,}"), _("All that were read and assigned to a segment")),
         Measure(
             _("Number of segments"),
             str(run.k),
@@ -325,7 +326,7 @@ def _candidates(tried: Sequence[Measured], chosen: int | None) -> Candidates:
 
 
 def _decimals(value: float | None) -> str:
-    return words.NOTHING if value is None else f"{value:.3f}"
+    return words.NOTHING if value is None else spelled(f"{value:.3f}")
 
 
 def _verdict_on(one: Measured, chosen: int | None) -> str:

@@ -11,6 +11,7 @@ from django.db.models.functions import Cast
 
 from customers import searching
 from customers.columns import read_columns
+from segmentation_site.language.saying import said, spelled
 from segments.browsing import words
 from segments.browsing.assignments import members_of
 from segments.browsing.features import Labels, known_labels
@@ -271,7 +272,7 @@ def _categories(profile: Profile, everybody: Profile, labels: Labels) -> list[Ca
             label=labels[one.name].label,
             rows=[
                 LevelRow(
-                    label=level.capitalize() if level.islower() else level,
+                    label=said(level.capitalize() if level.islower() else level),
                     share=words.percent(one.share(level)),
                     percent=100 * one.share(level),
                     everybody=words.percent(of_all[one.name].share(level)),
@@ -279,7 +280,7 @@ def _categories(profile: Profile, everybody: Profile, labels: Labels) -> list[Ca
                 )
                 for level in one.counts
             ],
-            missing=f"{one.missing:,}" if one.missing else "",
+            missing=spelled(f"{one.missing:,}") if one.missing else "",
         )
         for one in found
     ]
@@ -323,7 +324,7 @@ def _figures(
     found = {}
     for key, row in zip(read.ids.tolist(), read.values.tolist(), strict=True):
         texts = [
-            (words.NOTHING if isnan(value) else read.levels[name][int(value)].capitalize())
+            (words.NOTHING if isnan(value) else said(read.levels[name][int(value)].capitalize()))
             if name in read.levels
             else words.number(None if isnan(value) else value)
             for name, value in zip(names, row, strict=True)

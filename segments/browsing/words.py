@@ -2,6 +2,7 @@
 
 from django.utils.translation import gettext as _
 
+from segmentation_site.language.saying import spelled
 from segments.kmeans.naming import Action
 from segments.kmeans.shapes import Verdict
 
@@ -14,8 +15,8 @@ def number(value: float | None) -> str:
         return NOTHING
     size = abs(value)
     if size >= 1000 or value == int(value):
-        return f"{value:,.0f}"
-    return f"{value:.1f}" if size >= 10 else f"{value:.2f}"
+        return spelled(f"{value:,.0f}")
+    return spelled(f"{value:.1f}" if size >= 10 else f"{value:.2f}")
 
 
 def in_units(value: float | None, unit: str) -> str:
@@ -25,7 +26,7 @@ def in_units(value: float | None, unit: str) -> str:
 
 def percent(share: float | None) -> str:
     """A share from 0 to 1, as 40.5 %."""
-    return NOTHING if share is None else f"{100 * share:.1f}\u00a0%"
+    return NOTHING if share is None else spelled(f"{100 * share:.1f}") + "\u00a0%"
 
 
 def against_average(z: float) -> str:
@@ -39,7 +40,7 @@ def against_average(z: float) -> str:
         words = _("above average") if z > 0 else _("below average")
     else:
         words = _("far above") if z > 0 else _("far below")
-    number = f"{z:+.1f}".replace("-", "\u2212") if size >= 0.05 else "0"
+    number = spelled(f"{z:+.1f}".replace("-", "\u2212")) if size >= 0.05 else "0"
     return f"{words} · {number}"
 
 

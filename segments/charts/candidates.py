@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from segments.charts.drawing import Chart, text
 from segments.kmeans.shapes import Measured
+from segments.kmeans.wording import gettext_noop
 
 
 def elbow(candidates: Sequence[Measured], chosen: int | None = None) -> Chart:
@@ -13,7 +14,7 @@ def elbow(candidates: Sequence[Measured], chosen: int | None = None) -> Chart:
         candidates,
         [one.inertia for one in candidates],
         chosen,
-        title="Spread inside segments",
+        title=gettext_noop("Spread inside segments"),
         finding=_elbow_finding(candidates, chosen),
     )
 
@@ -21,13 +22,25 @@ def elbow(candidates: Sequence[Measured], chosen: int | None = None) -> Chart:
 def _elbow_finding(candidates: Sequence[Measured], chosen: int | None) -> str:
     spread = {one.k: one.inertia for one in candidates}
     at = chosen if chosen in spread else max(spread)
-    words = []
-    for before, after in ((at - 1, at), (at, at + 1)):
+    steps: dict[str, float] = {}
+    for name, before, after in (("gained", at - 1, at), ("more", at, at + 1)):
         if before in spread and after in spread and spread[before] > 0:
-            words.append(f"from {before} to {after} segments it shrinks by {1 - spread[after] / spread[before]:.0%}")
-    if not words:
-        return "The spread inside segments for each number of segments tried so far."
-    return f"More segments always lie closer together: {', '.join(words)}."
+            steps[name] = 1 - spread[after] / spread[before]
+    templates = {
+        (): gettext_noop("The spread inside segments for each number of segments tried so far."),
+        ("gained",): gettext_noop(
+            "More segments always lie closer together: from {before} to {k} segments the spread shrinks by "
+            "{gained:.0%}."
+        ),
+        ("more",): gettext_noop(
+            "More segments always lie closer together: from {k} to {after} segments the spread shrinks by {more:.0%}."
+        ),
+        ("gained", "more"): gettext_noop(
+            "More segments always lie closer together: from {before} to {k} segments the spread shrinks by "
+            "{gained:.0%}, from {k} to {after} by {more:.0%}."
+        ),
+    }
+    return templates[tuple(steps)].format(before=at - 1, k=at, after=at + 1, **steps)
 
 
 def separation(candidates: Sequence[Measured], chosen: int | None = None) -> Chart:
@@ -36,10 +49,12 @@ def separation(candidates: Sequence[Measured], chosen: int | None = None) -> Cha
     values = [one.silhouette or 0.0 for one in candidates]
     if candidates:
         best = max(candidates, key=lambda one: one.silhouette or -1.0)
-        finding = f"Segments are set apart best when there are {best.k} of them: {best.silhouette:.2f} of at most 1."
+        finding = gettext_noop(
+            "Segments are set apart best when there are {k} of them: {separation:.2f} of at most 1."
+        ).format(k=best.k, separation=best.silhouette)
     else:
-        finding = "Separation was not measured."
-    return _over_k(candidates, values, chosen, title="Separation", finding=finding)
+        finding = gettext_noop("Separation was not measured.")
+    return _over_k(candidates, values, chosen, title=gettext_noop("Separation"), finding=finding)
 
 
 def _over_k(
@@ -69,13 +84,22 @@ def _over_k(
             "interaction": {"mode": "index", "intersect": False},
             "plugins": {"legend": {"display": False}},
             "scales": {
-                "x": {"title": {"display": True, "text": "Number of segments"}, "grid": {"display": False}},
+                "x": {
+                    "title": {"display": True, "text": gettext_noop("Number of segments")},
+                    "grid": {"display": False},
+                },
                 "y": {"beginAtZero": True, "format": "number"},
             },
         },
     }
     rows = tuple(
-        (f"{one.k} (chosen)" if mine else str(one.k), text(value))
+        (gettext_noop("{k} (chosen)").format(k=one.k) if mine else str(one.k), text(value))
         for one, value, mine in zip(candidates, values, is_chosen, strict=True)
     )
-    return Chart(config, finding, f"Line: {title.lower()} for each number of segments", ("Segments", title), rows)
+    return Chart(
+        config,
+        finding,
+        gettext_noop("Line: {what} for each number of segments").format(what=title.lower()),
+        (gettext_noop("Segments"), title),
+        rows,
+    )

@@ -5,6 +5,7 @@ from typing import Any
 
 from segments.charts.drawing import SHAPES, Chart, Series, colour_of, text
 from segments.kmeans.shapes import Profile
+from segments.kmeans.wording import gettext_noop
 
 # More points than this cannot be told apart on a screen, and each costs the browser time.
 MOST_POINTS = 3000
@@ -45,7 +46,15 @@ def scatter(series: Sequence[Series], x: str, y: str, labels: Mapping[str, str])
             }
         )
     customers = sum(one.profile.size for one in series)
-    which = "customers" if shown >= customers else f"{shown:,} of {customers:,} customers, drawn at random,"
+    if shown >= customers:
+        finding = gettext_noop(
+            "Each small mark is one of the customers and each large one the typical customer of a segment."
+        )
+    else:
+        finding = gettext_noop(
+            "{shown:,} of {customers:,} customers, drawn at random, as small marks, and the typical customer of each "
+            "segment as a large one."
+        ).format(shown=shown, customers=customers)
     config = {
         "type": "scatter",
         "data": {"datasets": datasets},
@@ -58,11 +67,16 @@ def scatter(series: Sequence[Series], x: str, y: str, labels: Mapping[str, str])
     }
     return Chart(
         config,
-        f"Each small mark is one of the {which} and each large one the typical customer of a segment."
-        if shown >= customers
-        else f"{which} as small marks, and the typical customer of each segment as a large one.",
-        f"Scatter plot: {labels.get(x, x)} across, {labels.get(y, y)} up, by segment",
-        ("Segment", "Customers", f"Typical {labels.get(x, x)}", f"Typical {labels.get(y, y)}"),
+        finding,
+        gettext_noop("Scatter plot: {label} across, {other} up, by segment").format(
+            label=labels.get(x, x), other=labels.get(y, y)
+        ),
+        (
+            gettext_noop("Segment"),
+            gettext_noop("Customers"),
+            gettext_noop("Typical {label}").format(label=labels.get(x, x)),
+            gettext_noop("Typical {label}").format(label=labels.get(y, y)),
+        ),
         tuple(
             (
                 one.name,
@@ -83,7 +97,7 @@ def _typical(profile: Profile, name: str) -> float | None:
 def _centroids(series: Sequence[Series], x: str, y: str) -> dict[str, Any]:
     shapes = [SHAPES[one.colour % len(SHAPES)] for one in series]
     return {
-        "label": "Typical customer",
+        "label": gettext_noop("Typical customer"),
         "data": [{"x": _typical(one.profile, x), "y": _typical(one.profile, y)} for one in series],
         "pointBackgroundColor": [colour_of(one.colour) for one in series],
         # Crosses and stars are lines only: they need a border in their own colour.

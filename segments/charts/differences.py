@@ -5,6 +5,7 @@ from typing import Any
 
 from segments.charts.drawing import Chart, Series, colour_of, text
 from segments.kmeans.shapes import FeatureProfile, Profile
+from segments.kmeans.wording import gettext_noop
 
 
 def boxes(series: Sequence[Series], everybody: Profile, name: str, labels: Mapping[str, str]) -> Chart:
@@ -49,17 +50,23 @@ def boxes(series: Sequence[Series], everybody: Profile, name: str, labels: Mappi
     if known:
         high = max(known, key=lambda row: row[1].median or 0.0)
         low = min(known, key=lambda row: row[1].median or 0.0)
-        finding = (
-            f"{label}: highest in {high[0].name} (half of them above {text(high[1].median)}), "
-            f"lowest in {low[0].name} (half of them below {text(low[1].median)})."
-        )
+        finding = gettext_noop(
+            "{label}: highest in {high} (half of them above {above}), lowest in {low} (half of them below {below})."
+        ).format(label=label, high=high[0].name, above=text(high[1].median), low=low[0].name, below=text(low[1].median))
     else:
-        finding = f"{label} is not known of anybody."
+        finding = gettext_noop("{label} is not known of anybody.").format(label=label)
     return Chart(
         config,
         finding,
-        f"Box plot: {label} in each segment",
-        ("Segment", "Lowest", "First quarter", "Median", "Third quarter", "Highest"),
+        gettext_noop("Box plot: {label} in each segment").format(label=label),
+        (
+            gettext_noop("Segment"),
+            gettext_noop("Lowest"),
+            gettext_noop("First quarter"),
+            gettext_noop("Median"),
+            gettext_noop("Third quarter"),
+            gettext_noop("Highest"),
+        ),
         tuple(
             (
                 one.name,
@@ -79,7 +86,7 @@ def quality(series: Sequence[Series]) -> Chart | None:
     if any(one.profile.silhouette is not None for one in measured):
         datasets.append(
             {
-                "label": "Separation",
+                "label": gettext_noop("Separation"),
                 "data": [one.profile.silhouette for one in measured],
                 "backgroundColor": [colour_of(one.colour) for one in measured],
                 "borderRadius": 4,
@@ -89,7 +96,7 @@ def quality(series: Sequence[Series]) -> Chart | None:
     if any(one.profile.stability is not None for one in measured):
         datasets.append(
             {
-                "label": "Stability",
+                "label": gettext_noop("Stability"),
                 "data": [one.profile.stability for one in measured],
                 "backgroundColor": [colour_of(one.colour, 0.2) for one in measured],
                 "borderColor": [colour_of(one.colour) for one in measured],
@@ -113,8 +120,8 @@ def quality(series: Sequence[Series]) -> Chart | None:
     return Chart(
         config,
         _quality_finding(measured),
-        "Bars: separation and stability of each segment",
-        ("Segment", "Separation", "Stability"),
+        gettext_noop("Bars: separation and stability of each segment"),
+        (gettext_noop("Segment"), gettext_noop("Separation"), gettext_noop("Stability")),
         tuple((one.name, text(one.profile.silhouette), text(one.profile.stability)) for one in measured),
     )
 
@@ -122,12 +129,20 @@ def quality(series: Sequence[Series]) -> Chart | None:
 def _quality_finding(measured: Sequence[Series]) -> str:
     separated = [(one.profile.silhouette, one.name) for one in measured if one.profile.silhouette is not None]
     stable = [(one.profile.stability, one.name) for one in measured if one.profile.stability is not None]
-    words = []
-    if separated:
-        words.append(f"{max(separated)[1]} stands apart most clearly and {min(separated)[1]} least")
-    if stable:
-        words.append(f"{min(stable)[1]} is the least stable ({min(stable)[0]:.2f})")
-    return f"{'; '.join(words)}. Filled bars are separation, outlined ones stability."
+    template = {
+        (True, True): gettext_noop(
+            "{apart} stands apart most clearly and {near} least; {shaky} is the least stable ({stability:.2f}). "
+            "Filled bars are separation, outlined ones stability."
+        ),
+        (True, False): gettext_noop("{apart} stands apart most clearly and {near} least."),
+        (False, True): gettext_noop("{shaky} is the least stable ({stability:.2f})."),
+    }[bool(separated), bool(stable)]
+    return template.format(
+        apart=max(separated)[1] if separated else "",
+        near=min(separated)[1] if separated else "",
+        shaky=min(stable)[1] if stable else "",
+        stability=min(stable)[0] if stable else 0.0,
+    )
 
 
 def profile_bars(one: Series, everybody: Profile, labels: Mapping[str, str]) -> Chart:
@@ -139,7 +154,7 @@ def profile_bars(one: Series, everybody: Profile, labels: Mapping[str, str]) -> 
             "labels": [labels.get(feature.name, feature.name) for feature in features],
             "datasets": [
                 {
-                    "label": "Against the average of everybody",
+                    "label": gettext_noop("Against the average of everybody"),
                     "data": [round(feature.z, 4) for feature in features],
                     "backgroundColor": ["var(--above)" if feature.z >= 0 else "var(--below)" for feature in features],
                     "borderRadius": 4,
@@ -155,7 +170,7 @@ def profile_bars(one: Series, everybody: Profile, labels: Mapping[str, str]) -> 
                     "format": "signed",
                     "suggestedMin": -2,
                     "suggestedMax": 2,
-                    "title": {"display": True, "text": "standard deviations from the average"},
+                    "title": {"display": True, "text": gettext_noop("standard deviations from the average")},
                 },
                 "y": {"grid": {"display": False}},
             },
@@ -164,8 +179,13 @@ def profile_bars(one: Series, everybody: Profile, labels: Mapping[str, str]) -> 
     return Chart(
         config,
         _bars_finding(features, everybody, labels),
-        f"Bars: how far {one.name} lies above or below the average of everybody",
-        ("Feature", "Segment", "Everybody", "Standard deviations"),
+        gettext_noop("Bars: how far {name} lies above or below the average of everybody").format(name=one.name),
+        (
+            gettext_noop("Feature"),
+            gettext_noop("Segment"),
+            gettext_noop("Everybody"),
+            gettext_noop("Standard deviations"),
+        ),
         tuple(
             (
                 labels.get(feature.name, feature.name),
@@ -180,10 +200,10 @@ def profile_bars(one: Series, everybody: Profile, labels: Mapping[str, str]) -> 
 
 def _bars_finding(features: Sequence[FeatureProfile], everybody: Profile, labels: Mapping[str, str]) -> str:
     strongest = features[0]
+    label = labels.get(strongest.name, strongest.name)
     average = everybody.feature(strongest.name).mean
     if abs(strongest.z) < 0.5:
-        return "These customers are close to the average in everything that was looked at."
-    return (
-        f"What stands out most is {labels.get(strongest.name, strongest.name).lower()}: "
-        f"{text(strongest.mean, 3)} on average, against {text(average, 3)} for everybody."
+        return gettext_noop("These customers are close to the average in everything that was looked at.")
+    return gettext_noop("What stands out most is {label}: {mean} on average, against {average} for everybody.").format(
+        label=f"{label[:1].lower()}{label[1:]}", mean=text(strongest.mean, 3), average=text(average, 3)
     )

@@ -8,6 +8,8 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from segmentation_site.jobs.problems import Problem
+from segmentation_site.language.saying import label as label_of
+from segmentation_site.language.saying import said
 from segments.browsing.features import AttributeOption
 from segments.kmeans.checking import Single
 from segments.kmeans.definition import Condition, Operator
@@ -42,7 +44,7 @@ class ConditionForm(forms.Form):
         self._columns = {column.key: column for column in attributes}
         nobody = [("", _("– everybody –"))]
         self.fields["attribute"].choices = nobody + [  # type: ignore[attr-defined]
-            (column.key, column.label) for column in attributes
+            (column.key, label_of(column.label)) for column in attributes
         ]
 
     def condition(self) -> Condition | None:
@@ -113,7 +115,7 @@ class ConditionRows:
             return False
         row = self._asked[int(parts[1])]
         field = parts[2] if len(parts) > 2 and parts[2] in row.fields else "value"
-        row.add_error(field, problem.detail)
+        row.add_error(field, said(problem.detail))
         self.problems = True
         return True
 

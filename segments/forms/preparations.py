@@ -8,6 +8,7 @@ from django import forms
 from django.forms import BoundField
 from django.utils.translation import gettext_lazy as _
 
+from segmentation_site.language.saying import spelled
 from segments.browsing.features import FeatureOption
 from segments.kmeans.shapes import Definition, FeatureChoice, Missing, Transform
 
@@ -57,7 +58,7 @@ class Preparations:
         )
         stand_in = choice.missing
         # A number that was set over the API can be kept, and only that one.
-        own = [] if isinstance(stand_in, Missing) else [(repr(stand_in), f"{stand_in:g}")]
+        own = [] if isinstance(stand_in, Missing) else [(repr(stand_in), spelled(f"{stand_in:g}"))]
         fields[f"missing-{option.key}"] = forms.ChoiceField(
             label=_("What stands in for an unknown %(feature)s") % of,
             choices=[*MISSING, *own],

@@ -3,6 +3,7 @@
 from django import forms
 
 from segmentation_site.jobs.problems import Problem
+from segmentation_site.language.saying import said
 
 # Which field of a form a definition's field is.
 FIELDS = {"features": "features", "scaling": "scaling", "k": "k", "k_range": "k_max", "seed": "seed"}
@@ -12,4 +13,4 @@ def put_problem(form: forms.Form, problem: Problem) -> None:
     """Show a problem at the field that it is about, or above the form."""
     first = problem.pointer.strip("/").split("/")[0]
     name = FIELDS.get(first, first)
-    form.add_error(name if name in form.fields else None, problem.detail)
+    form.add_error(name if name in form.fields else None, said(problem.detail))

@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from math import isfinite
 from typing import Any, TypeGuard
 
+from segments.kmeans.wording import gettext_noop
+
 Single = str | int | float | bool
 
 
@@ -22,7 +24,9 @@ def refuse_unknown(value: Mapping[str, Any], known: set[str], pointer: str) -> N
             raise DefinitionError(
                 f"{pointer}/{key}",
                 "unknown_field",
-                f"There is no field {key!r} here. Known: {', '.join(sorted(known))}.",
+                gettext_noop("There is no field {key!r} here. Known: {known}.").format(
+                    key=key, known=", ".join(sorted(known))
+                ),
             )
 
 
@@ -43,13 +47,16 @@ def is_single(value: Any) -> TypeGuard[Single]:
     return isinstance(value, str | bool) or is_number(value)
 
 
-def one_of(kind: Any, value: Any, pointer: str, or_else: str = "") -> Any:
+def one_of(kind: Any, value: Any, pointer: str, *, or_else_a_number: bool = False) -> Any:
     """The member of an enumeration of texts. Raises DefinitionError, which names them all."""
     try:
         return kind(value)
     except ValueError:
         known = ", ".join(kind)
-        raise DefinitionError(pointer, "invalid_choice", f"{value!r} is none of: {known}{or_else}.") from None
+        template = gettext_noop("{value!r} is none of: {known}.")
+        if or_else_a_number:
+            template = gettext_noop("{value!r} is none of: {known}, or a number.")
+        raise DefinitionError(pointer, "invalid_choice", template.format(value=value, known=known)) from None
 
 
 def whole(value: Any, pointer: str, least: int, most: int) -> int:
@@ -57,5 +64,9 @@ def whole(value: Any, pointer: str, least: int, most: int) -> int:
     if isinstance(value, str) and value.strip().isascii() and value.strip().isdigit():
         value = int(value.strip()[:12])
     if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
-        raise DefinitionError(pointer, "out_of_range", f"This must be a whole number from {least} to {most}.")
+        raise DefinitionError(
+            pointer,
+            "out_of_range",
+            gettext_noop("This must be a whole number from {least} to {most}.").format(least=least, most=most),
+        )
     return value

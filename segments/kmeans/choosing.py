@@ -13,6 +13,7 @@ from segments.kmeans.measuring import VALID_STABILITY, silhouettes
 from segments.kmeans.model import nearest_two
 from segments.kmeans.sampling import hashed_sample
 from segments.kmeans.shapes import Choice, FloatMatrix, Measured, Prepared, Verdict
+from segments.kmeans.wording import gettext_noop
 
 SMALLEST_SHARE = 0.02
 SMALLEST_SIZE = 30
@@ -51,35 +52,39 @@ def recommend(candidates: Sequence[Measured]) -> tuple[Measured, str]:
     eligible = [candidate for candidate in candidates if candidate.is_eligible]
     if len(candidates) == 1:
         only = candidates[0]
-        return only, f"{only.k} segments, as you chose. {_figures(only)}"
+        return only, gettext_noop("{k} segments, as you chose. {figures}").format(k=only.k, figures=_figures(only))
     if eligible:
         best = max(eligible, key=lambda candidate: (candidate.silhouette or -1.0, -candidate.k))
         rivals = [candidate for candidate in candidates if candidate is not best]
         higher = [rival.k for rival in rivals if (rival.silhouette or -1) > (best.silhouette or -1)]
-        why = f"{best.k} segments are best separated among the numbers whose segments are stable and large enough."
+        why = gettext_noop(
+            "{k} segments are best separated among the numbers whose segments are stable and large enough."
+        ).format(k=best.k)
         if higher:
-            why += f" Higher separation at {_listed(higher)} was set aside: those segments are unstable or too small."
+            aside = gettext_noop(
+                "Higher separation at {higher} was set aside: those segments are unstable or too small."
+            ).format(higher=", ".join(str(number) for number in higher))
+            why = f"{why} {aside}"
         return best, f"{why} {_figures(best)}"
     best = max(candidates, key=lambda candidate: (candidate.stability or 0.0, candidate.silhouette or -1.0))
     return best, (
-        "No number of segments is both stable under resampling and without tiny segments. "
-        f"{best.k} is the least bad. {_figures(best)}"
+        gettext_noop(
+            "No number of segments is both stable under resampling and without tiny segments. {k} is the least bad. "
+            "{figures}"
+        ).format(k=best.k, figures=_figures(best))
     )
 
 
 def _figures(candidate: Measured) -> str:
-    parts = []
-    if candidate.silhouette is not None:
-        parts.append(f"Separation {candidate.silhouette:.2f}")
-    if candidate.stability is not None:
-        parts.append(f"stability {candidate.stability:.2f}")
-    parts.append(f"smallest segment {candidate.smallest_share:.0%}")
-    return ", ".join(parts) + "."
-
-
-def _listed(numbers: Sequence[int]) -> str:
-    words = [str(number) for number in numbers]
-    return words[0] if len(words) == 1 else ", ".join(words[:-1]) + " and " + words[-1]
+    if candidate.silhouette is None:
+        template = gettext_noop("Smallest segment {share:.0%}.")
+    elif candidate.stability is None:
+        template = gettext_noop("Separation {separation:.2f}, smallest segment {share:.0%}.")
+    else:
+        template = gettext_noop("Separation {separation:.2f}, stability {stability:.2f}, smallest segment {share:.0%}.")
+    return template.format(
+        separation=candidate.silhouette, stability=candidate.stability, share=candidate.smallest_share
+    )
 
 
 def choose(prepared: Prepared, candidates: Sequence[Measured], *, seed: int, check: Check) -> Choice:
@@ -91,11 +96,11 @@ def choose(prepared: Prepared, candidates: Sequence[Measured], *, seed: int, che
         return Choice(
             k=best.k,
             verdict=Verdict.NO_CLEAR_GROUPS,
-            reason=(
+            reason=gettext_noop(
                 "No clear groups: data of the same spread without any groups can separate just as well "
-                f"(up to {reached:.2f}, here {observed:.2f}). "
-                f"These segments are a convenient grid, not natural groups. {reason}"
-            ),
+                "(up to {reached:.2f}, here {observed:.2f}). These segments are a convenient grid, not natural groups. "
+                "{reason}"
+            ).format(reached=reached, observed=observed, reason=reason),
             null_silhouette=reached,
         )
     return Choice(k=best.k, verdict=_verdict(observed), reason=reason, null_silhouette=reached)

@@ -16,6 +16,7 @@ from segments.kmeans.checking import (
     refuse_unknown,
     whole,
 )
+from segments.kmeans.wording import gettext_noop
 
 LARGEST_K = 30
 MOST_FEATURES = 50
@@ -156,7 +157,7 @@ class Definition:
         be given as its name alone. Raises DefinitionError, which names the field at fault.
         """
         if not isinstance(value, Mapping):
-            raise DefinitionError("", "not_an_object", "The definition must be an object.")
+            raise DefinitionError("", "not_an_object", gettext_noop("The definition must be an object."))
         refuse_unknown(value, {"features", "scaling", "k", "k_range", "seed", "as_of", "filter"}, "")
         k = value.get("k", "auto")
         return cls(
@@ -172,35 +173,49 @@ class Definition:
 
 def _features(value: Any, known: Sequence[str] | None) -> tuple[FeatureChoice, ...]:
     if not is_list(value) or not value:
-        raise DefinitionError("/features", "required", "Choose at least one feature.")
+        raise DefinitionError("/features", "required", gettext_noop("Choose at least one feature."))
     if len(value) > MOST_FEATURES:
-        raise DefinitionError("/features", "too_many", f"At most {MOST_FEATURES} features can be used at once.")
+        raise DefinitionError(
+            "/features",
+            "too_many",
+            gettext_noop("At most {most} features can be used at once.").format(most=MOST_FEATURES),
+        )
     features: list[FeatureChoice] = []
     for number, given in enumerate(value):
         pointer = f"/features/{number}"
         feature = _feature({"name": given} if isinstance(given, str) else given, known, pointer)
         if any(feature.name == other.name for other in features):
-            raise DefinitionError(f"{pointer}/name", "duplicate", f"The feature {feature.name!r} is named twice.")
+            raise DefinitionError(
+                f"{pointer}/name",
+                "duplicate",
+                gettext_noop("The feature {name!r} is named twice.").format(name=feature.name),
+            )
         features.append(feature)
     return tuple(features)
 
 
 def _feature(item: Any, known: Sequence[str] | None, pointer: str) -> FeatureChoice:
     if not isinstance(item, Mapping):
-        raise DefinitionError(pointer, "not_an_object", "A feature is a name or an object with a name.")
+        raise DefinitionError(pointer, "not_an_object", gettext_noop("A feature is a name or an object with a name."))
     refuse_unknown(item, {"name", "transform", "weight", "missing", "clip", "scaling"}, pointer)
     name = item.get("name")
     if not isinstance(name, str) or not name:
-        raise DefinitionError(f"{pointer}/name", "required", "A feature needs a name.")
+        raise DefinitionError(f"{pointer}/name", "required", gettext_noop("A feature needs a name."))
     if known is not None and name not in known:
         raise DefinitionError(
             f"{pointer}/name",
             "unknown_feature",
-            f"There is no feature {name!r}. Those that can be used: {', '.join(known)}.",
+            gettext_noop("There is no feature {name!r}. Those that can be used: {known}.").format(
+                name=name, known=", ".join(known)
+            ),
         )
     weight = item.get("weight", 1.0)
     if not is_number(weight) or not 0 < weight <= 100:
-        raise DefinitionError(f"{pointer}/weight", "out_of_range", "A weight is a number above 0 and at most 100.")
+        raise DefinitionError(
+            f"{pointer}/weight",
+            "out_of_range",
+            gettext_noop("A weight is a number above 0 and at most 100."),
+        )
     scaling = item.get("scaling")
     return FeatureChoice(
         name=name,
@@ -213,13 +228,13 @@ def _feature(item: Any, known: Sequence[str] | None, pointer: str) -> FeatureCho
 
 
 def _missing(value: Any, pointer: str) -> Missing | float:
-    return float(value) if is_number(value) else Missing(one_of(Missing, value, pointer, ", or a number"))
+    return float(value) if is_number(value) else Missing(one_of(Missing, value, pointer, or_else_a_number=True))
 
 
 def _clip(value: Any, pointer: str) -> Clip:
     if value is None or isinstance(value, bool):
         return value
-    detail = "This is true, false, or two percentiles from 0 to 100, the lower first, such as [1, 99]."
+    detail = gettext_noop("This is true, false, or two percentiles from 0 to 100, the lower first, such as [1, 99].")
     if not is_list(value) or len(value) != 2:
         raise DefinitionError(pointer, "invalid", detail)
     for number, percentile in enumerate(value):
@@ -236,33 +251,47 @@ def _as_of(value: Any) -> date | None:
     try:
         return date.fromisoformat(value)
     except (TypeError, ValueError):
-        raise DefinitionError("/as_of", "invalid", f"{value!r} is no date such as 2026-01-31.") from None
+        raise DefinitionError(
+            "/as_of", "invalid", gettext_noop("{value!r} is no date such as 2026-01-31.").format(value=value)
+        ) from None
 
 
 def _filter(value: Any, known: Sequence[str] | None) -> tuple[Condition, ...]:
     if value is None:
         return ()
     if not is_list(value):
-        raise DefinitionError("/filter", "invalid", "A filter is a list of conditions.")
+        raise DefinitionError("/filter", "invalid", gettext_noop("A filter is a list of conditions."))
     if len(value) > MOST_CONDITIONS:
-        raise DefinitionError("/filter", "too_many", f"At most {MOST_CONDITIONS} conditions can be given at once.")
+        raise DefinitionError(
+            "/filter",
+            "too_many",
+            gettext_noop("At most {most} conditions can be given at once.").format(most=MOST_CONDITIONS),
+        )
     return tuple(_condition(item, known, f"/filter/{number}") for number, item in enumerate(value))
 
 
 def _condition(item: Any, known: Sequence[str] | None, pointer: str) -> Condition:
     if not isinstance(item, Mapping):
         raise DefinitionError(
-            pointer, "not_an_object", "A condition is an object with an attribute, an operator and a value."
+            pointer,
+            "not_an_object",
+            gettext_noop("A condition is an object with an attribute, an operator and a value."),
         )
     refuse_unknown(item, {"attribute", "operator", "value"}, pointer)
     attribute = item.get("attribute")
     if not isinstance(attribute, str) or not attribute:
-        raise DefinitionError(f"{pointer}/attribute", "required", "A condition needs an attribute.")
+        raise DefinitionError(
+            f"{pointer}/attribute",
+            "required",
+            gettext_noop("A condition needs an attribute."),
+        )
     if known is not None and attribute not in known:
         raise DefinitionError(
             f"{pointer}/attribute",
             "unknown_attribute",
-            f"There is no attribute {attribute!r}. Those that can be used: {', '.join(known)}.",
+            gettext_noop("There is no attribute {attribute!r}. Those that can be used: {known}.").format(
+                attribute=attribute, known=", ".join(known)
+            ),
         )
     operator = Operator(one_of(Operator, item.get("operator"), f"{pointer}/operator"))
     return Condition(attribute, operator, _operand(operator, item.get("value"), f"{pointer}/value"))
@@ -273,35 +302,45 @@ def _operand(operator: Operator, value: Any, pointer: str) -> Single | tuple[Sin
     if operator is Operator.IN:
         if not is_list(value) or not 0 < len(value) <= MOST_CHOICES or not all(map(is_single, value)):
             raise DefinitionError(
-                pointer, "invalid", f"Give a list of 1 to {MOST_CHOICES} values, each a text, a number, true or false."
+                pointer,
+                "invalid",
+                gettext_noop("Give a list of 1 to {most} values, each a text, a number, true or false.").format(
+                    most=MOST_CHOICES
+                ),
             )
         return tuple(value)
     if operator is Operator.IS_MISSING:
         if value is None or isinstance(value, bool):
             return value is not False
-        raise DefinitionError(pointer, "invalid", "Give true (it is missing) or false (it is known).")
+        raise DefinitionError(pointer, "invalid", gettext_noop("Give true (it is missing) or false (it is known)."))
     if operator is Operator.CONTAINS:
         if isinstance(value, str) and value:
             return value
-        raise DefinitionError(pointer, "invalid", "Give the text that it must contain.")
+        raise DefinitionError(pointer, "invalid", gettext_noop("Give the text that it must contain."))
     if operator in (Operator.EQ, Operator.NE):
         if is_single(value):
             return value
-        raise DefinitionError(pointer, "invalid", "Give a text, a number, true or false.")
+        raise DefinitionError(pointer, "invalid", gettext_noop("Give a text, a number, true or false."))
     if is_number(value) or (isinstance(value, str) and value):
         return value
-    raise DefinitionError(pointer, "invalid", "Give a number, or a date such as 2026-01-31.")
+    raise DefinitionError(pointer, "invalid", gettext_noop("Give a number, or a date such as 2026-01-31."))
 
 
 def _k_range(value: Any) -> tuple[int, int]:
     if not is_list(value) or len(value) != 2:
         raise DefinitionError(
-            "/k_range", "invalid", "Give the smallest and the largest number of segments, such as [2, 10]."
+            "/k_range",
+            "invalid",
+            gettext_noop("Give the smallest and the largest number of segments, such as [2, 10]."),
         )
     low = whole(value[0], "/k_range/0", 2, LARGEST_K)
     high = whole(value[1], "/k_range/1", 2, LARGEST_K)
     if low > high:
-        raise DefinitionError("/k_range", "invalid", f"The smallest number ({low}) is above the largest ({high}).")
+        raise DefinitionError(
+            "/k_range",
+            "invalid",
+            gettext_noop("The smallest number ({low}) is above the largest ({high}).").format(low=low, high=high),
+        )
     return low, high
 
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from segments.kmeans.model import Model, apply_model, score, unbend
 from segments.kmeans.shapes import FeatureSpec, FloatMatrix, FloatVector, IntVector
+from segments.kmeans.wording import gettext_noop
 
 BORDERLINE_BELOW = 0.1
 CLOSE_BELOW = 0.3
@@ -18,9 +19,9 @@ STEPS_BEYOND = (1e-12, 1e-10, 1e-8, 1e-6)
 class FitWord(StrEnum):
     """How firmly a customer belongs to its segment."""
 
-    TYPICAL = "typical"
-    CLOSE = "close"
-    BORDERLINE = "borderline"
+    TYPICAL = gettext_noop("typical")
+    CLOSE = gettext_noop("close")
+    BORDERLINE = gettext_noop("borderline")
 
 
 def margin(distance: FloatVector, runner_up_distance: FloatVector) -> FloatVector:

@@ -18,6 +18,7 @@ from threadpoolctl import ThreadpoolController
 from segments.kmeans.model import nearest_two
 from segments.kmeans.sampling import hashed_sample
 from segments.kmeans.shapes import Fit, FloatMatrix, FloatVector, IntVector, Prepared
+from segments.kmeans.wording import gettext_noop
 
 # Up to here every restart runs on everything; above, only the best of a sample do.
 SMALL = 10_000
@@ -59,8 +60,10 @@ class TooFewDistinctRows(ValueError):
     def __init__(self, k: int, distinct: int) -> None:
         self.k, self.distinct = k, distinct
         super().__init__(
-            f"There are only {distinct} different combinations of values, so {k} segments cannot be formed. "
-            "Ask for fewer, or add a feature."
+            gettext_noop(
+                "There are only {distinct} different combinations of values, so {k} segments cannot be formed. "
+                "Ask for fewer, or add a feature."
+            ).format(distinct=distinct, k=k)
         )
 
 

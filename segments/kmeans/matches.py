@@ -6,6 +6,8 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Any, Self
 
+from segments.kmeans.wording import gettext_noop
+
 NO_LABELS: Mapping[str, str] = MappingProxyType({})
 
 
@@ -101,10 +103,12 @@ def overrule(
     known = {one.keeps for one in matching.groups if one.keeps} | set(matching.gone)
     for group, segment_id in decisions.items():
         if group not in {one.group for one in matching.groups}:
-            raise CannotOverrule(f"There is no group {group} in this run.")
+            raise CannotOverrule(gettext_noop("There is no group {group} in this run.").format(group=group))
         if segment_id is not None and segment_id not in known:
             raise CannotOverrule(
-                f"No segment in use has the id {segment_id}. Choose one of: {', '.join(sorted(known))}."
+                gettext_noop("No segment in use has the id {segment_id}. Choose one of: {known}.").format(
+                    segment_id=segment_id, known=", ".join(sorted(known))
+                )
             )
     groups = [_decided(one, decisions, labels) for one in matching.groups]
     kept = [one.keeps for one in groups if one.keeps]
@@ -112,7 +116,9 @@ def overrule(
         if kept.count(segment_id) > 1:
             name = labels.get(segment_id, segment_id)
             raise CannotOverrule(
-                f"Two groups would go on as “{name}”. Decide for the other one, too: another segment, or a new one."
+                gettext_noop(
+                    "Two groups would go on as “{name}”. Decide for the other one, too: another segment, or a new one."
+                ).format(name=name)
             )
     freed = sorted(known - set(kept) - set(matching.gone))
     return Matching(
@@ -120,7 +126,12 @@ def overrule(
         gone={one: end for one, end in matching.gone.items() if one not in kept}
         | dict.fromkeys(freed, Transition.ENDED),
         why_gone={one: why for one, why in matching.why_gone.items() if one not in kept}
-        | {one: f"“{labels.get(one, one)}” has ended: a person decided that no group goes on as it." for one in freed},
+        | {
+            one: gettext_noop("“{name}” has ended: a person decided that no group goes on as it.").format(
+                name=labels.get(one, one)
+            )
+            for one in freed
+        },
     )
 
 
@@ -129,9 +140,11 @@ def _decided(one: Match, decisions: Mapping[int, str | None], labels: Mapping[st
         return one
     segment_id = decisions[one.group]
     if segment_id is None:
-        why = "It is new: a person decided so."
+        why = gettext_noop("It is new: a person decided so.")
     else:
-        why = f"It goes on as “{labels.get(segment_id, segment_id)}”: a person decided so."
+        why = gettext_noop("It goes on as “{name}”: a person decided so.").format(
+            name=labels.get(segment_id, segment_id)
+        )
     return replace(
         one,
         transition=Transition.BORN if segment_id is None else Transition.MATCHED,

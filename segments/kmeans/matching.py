@@ -15,6 +15,7 @@ from segments.kmeans.matches import NO_LABELS, Match, Matching, Transition
 from segments.kmeans.measuring import jaccard, overlap
 from segments.kmeans.model import Model, ModelMismatch, apply_model, nearest_two, squared_distances
 from segments.kmeans.shapes import Fit, FloatMatrix, IntVector, Prepared
+from segments.kmeans.wording import gettext_noop
 
 SURVIVES = 0.7
 SPLIT_PART = 0.3
@@ -54,12 +55,15 @@ def unmatched(old: Model, k: int, *, labels: Mapping[str, str] = NO_LABELS) -> M
                 keeps=None,
                 jaccard=0.0,
                 sources={},
-                why="It is new: the segments in use are told apart by other features.",
+                why=gettext_noop("It is new: the segments in use are told apart by other features."),
             )
             for group in range(k)
         ),
         gone=dict.fromkeys(ids, Transition.ENDED),
-        why_gone={one: f"“{labels.get(one, one)}” has ended: this run looks at other features." for one in ids},
+        why_gone={
+            one: gettext_noop("“{name}” has ended: this run looks at other features.").format(name=labels.get(one, one))
+            for one in ids
+        },
     )
 
 
@@ -202,22 +206,34 @@ class _Flow:
         if len(parents) >= 2 and one in parents:
             others = ", ".join(self._name(other) for other in parents if other != one)
             return Transition.MERGED, (
-                f"{name} and {others} have become one: at least {SURVIVES:.0%} of each are here. "
-                f"It goes on as {name}, the largest of them."
+                gettext_noop(
+                    "{name} and {others} have become one: at least {survives:.0%} of each are here. It goes on as"
+                    " {name}, the largest of them."
+                ).format(name=name, others=others, survives=SURVIVES)
             )
         if self.is_split(one):
-            which = "largest part" if new == int(self.share[one].argmax()) else "largest part that is nobody else's"
+            which = (
+                gettext_noop("largest part")
+                if new == int(self.share[one].argmax())
+                else gettext_noop("largest part that is nobody else's")
+            )
             return Transition.SPLIT, (
-                f"{name} has fallen apart: parts of at least {SPLIT_PART:.0%} went different ways. "
-                f"It goes on as {name}, whose {which} ({share:.0%}) is here."
+                gettext_noop(
+                    "{name} has fallen apart: parts of at least {split:.0%} went different ways. It goes on as "
+                    "{name}, whose {which} ({share:.0%}) is here."
+                ).format(name=name, split=SPLIT_PART, which=which, share=share)
             )
         if share >= SURVIVES:
             return Transition.MATCHED, (
-                f"It goes on as {name}: {share:.0%} of its customers are here; {SURVIVES:.0%} make it the same."
+                gettext_noop(
+                    "It goes on as {name}: {share:.0%} of its customers are here; {survives:.0%} make it the same."
+                ).format(name=name, share=share, survives=SURVIVES)
             )
         return Transition.MATCHED, (
-            f"It goes on as {name}, which it resembles most: of all customers in either, "
-            f"{self.similar[one, new]:.0%} are in both; at least {LEAST_JACCARD:.0%} make it the same."
+            gettext_noop(
+                "It goes on as {name}, which it resembles most: of all customers in either, {similar:.0%} are in "
+                "both; at least {least:.0%} make it the same."
+            ).format(name=name, similar=self.similar[one, new], least=LEAST_JACCARD)
         )
 
     def _born(self, new: int) -> tuple[Transition, str]:
@@ -225,12 +241,16 @@ class _Flow:
         if parents:
             one = max(parents, key=lambda parent: float(self.share[parent, new] * self.rows[parent]))
             return Transition.SPLIT, (
-                f"{self._name(one)} has fallen apart and {self.share[one, new]:.0%} of its customers are here; "
-                "its id stays with another part, so this one is new."
+                gettext_noop(
+                    "{name} has fallen apart and {share:.0%} of its customers are here; its id stays with another"
+                    " part, so this one is new."
+                ).format(name=self._name(one), share=self.share[one, new])
             )
         return Transition.BORN, (
-            "It is new: none of the segments in use goes on in it. "
-            f"That takes {SURVIVES:.0%} of a segment's customers, or {LEAST_JACCARD:.0%} of all customers in either."
+            gettext_noop(
+                "It is new: none of the segments in use goes on in it. That takes {survives:.0%} of a segment's "
+                "customers, or {least:.0%} of all customers in either."
+            ).format(survives=SURVIVES, least=LEAST_JACCARD)
         )
 
     def end_of(self, one: int) -> Transition:
@@ -239,10 +259,14 @@ class _Flow:
     def why_gone(self, one: int) -> str:
         name, most = self._name(one), float(self.share[one].max())
         if self.end_of(one) is Transition.MERGED:
-            return f"{name} is retired: {most:.0%} of its customers are in a group that goes on as another segment."
+            return gettext_noop(
+                "{name} is retired: {most:.0%} of its customers are in a group that goes on as another segment."
+            ).format(name=name, most=most)
         if not self.rows[one]:
-            return f"{name} has ended: nobody belongs to it any more."
-        return f"{name} has ended: its customers went different ways, {most:.0%} at most to the same group."
+            return gettext_noop("{name} has ended: nobody belongs to it any more.").format(name=name)
+        return gettext_noop(
+            "{name} has ended: its customers went different ways, {most:.0%} at most to the same group."
+        ).format(name=name, most=most)
 
     def _name(self, one: int) -> str:
         return f"“{self.labels.get(self.ids[one], self.ids[one])}”"

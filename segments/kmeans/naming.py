@@ -5,16 +5,17 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from segments.kmeans.shapes import FeatureProfile, Profile
+from segments.kmeans.wording import gettext_noop
 
 # Nearer to everybody's mean than half a standard deviation, a feature says nothing about a segment.
 NOTABLE_Z = 0.5
-AVERAGE = "Average"
+AVERAGE = gettext_noop("Average")
 
 # Features whose high and low have words of their own.
 OWN_WORDS: dict[str, tuple[str, str]] = {
-    "age": ("Older", "Younger"),
-    "recency": ("Away for long", "Here lately"),
-    "tenure": ("Long with us", "New"),
+    "age": (gettext_noop("Older"), gettext_noop("Younger")),
+    "recency": (gettext_noop("Away for long"), gettext_noop("Here lately")),
+    "tenure": (gettext_noop("Long with us"), gettext_noop("New")),
 }
 
 
@@ -40,7 +41,7 @@ def _words(name: str, labels: Mapping[str, str]) -> tuple[str, str]:
     if name in OWN_WORDS:
         return OWN_WORDS[name]
     label = _label(name, labels)
-    return f"High {label}", f"Low {label}"
+    return gettext_noop("High {label}").format(label=label), gettext_noop("Low {label}").format(label=label)
 
 
 def _label(name: str, labels: Mapping[str, str]) -> str:
@@ -105,9 +106,13 @@ def _said(name: str, feature: str, labels: Mapping[str, str]) -> bool | None:
 
 
 def _contradiction(name: str, feature: FeatureProfile, is_high: bool, labels: Mapping[str, str]) -> str:
-    then = "high" if is_high else "low"
-    now = "average" if abs(feature.z) < NOTABLE_Z else "low" if is_high else "high"
-    return f"“{name}” stands for {then} {_label(feature.name, labels)}, which is {now} here now."
+    if abs(feature.z) < NOTABLE_Z:
+        high = gettext_noop("“{name}” stands for high {label}, which is average here now.")
+        low = gettext_noop("“{name}” stands for low {label}, which is average here now.")
+    else:
+        high = gettext_noop("“{name}” stands for high {label}, which is low here now.")
+        low = gettext_noop("“{name}” stands for low {label}, which is high here now.")
+    return (high if is_high else low).format(name=name, label=_label(feature.name, labels))
 
 
 class Action(StrEnum):
@@ -146,26 +151,42 @@ def suggest_action(profile: Profile, labels: Mapping[str, str]) -> Suggestion | 
         return None
     value = max(worth, key=lambda name: abs(z[name]), default="")
     is_high, is_low = z.get(value, 0.0) >= NOTABLE_Z, z.get(value, 0.0) <= -NOTABLE_Z
-    word, label = ("high" if is_high else "low" if is_low else "average"), _label(value, labels)
+    label = _label(value, labels)
     if recency is not None and recency >= NOTABLE_Z:
         if is_low:
-            return Suggestion(Action.WATCH, f"They have been away for long, and their {label} was low.")
-        also = f", and their {label} is {word}" if value else ""
-        return Suggestion(Action.WIN_BACK, f"They have been away for long{also}.")
+            return Suggestion(
+                Action.WATCH,
+                gettext_noop("They have been away for long, and their {label} was low.").format(label=label),
+            )
+        if is_high:
+            why = gettext_noop("They have been away for long, and their {label} is high.")
+        elif value:
+            why = gettext_noop("They have been away for long, and their {label} is average.")
+        else:
+            why = gettext_noop("They have been away for long.")
+        return Suggestion(Action.WIN_BACK, why.format(label=label))
     if tenure is not None and tenure <= -NOTABLE_Z and not is_high:
-        return Suggestion(Action.INTRODUCE, "They are new: most have not been customers for long.")
+        return Suggestion(Action.INTRODUCE, gettext_noop("They are new: most have not been customers for long."))
     if is_high:
-        return Suggestion(Action.REWARD, f"Their {label} is high.")
+        return Suggestion(Action.REWARD, gettext_noop("Their {label} is high.").format(label=label))
     means = [name for name in z if MEANS & _parts(name) and z[name] >= NOTABLE_Z]
     if is_low and means:
-        return Suggestion(Action.NURTURE, f"Their {label} is low although their {_label(means[0], labels)} is high.")
-    if is_low:
-        return Suggestion(Action.WATCH, f"Their {label} is low.")
-    if recency is not None and recency <= -NOTABLE_Z:
         return Suggestion(
-            Action.NURTURE, "They were here lately" + (f", and their {label} is average." if value else ".")
+            Action.NURTURE,
+            gettext_noop("Their {label} is low although their {means} is high.").format(
+                label=label, means=_label(means[0], labels)
+            ),
         )
-    return Suggestion(Action.WATCH, f"Their {label} is average." if value else "Nothing sets them apart.")
+    if is_low:
+        return Suggestion(Action.WATCH, gettext_noop("Their {label} is low.").format(label=label))
+    if recency is not None and recency <= -NOTABLE_Z:
+        if value:
+            why = gettext_noop("They were here lately, and their {label} is average.")
+        else:
+            why = gettext_noop("They were here lately.")
+        return Suggestion(Action.NURTURE, why.format(label=label))
+    why = gettext_noop("Their {label} is average.") if value else gettext_noop("Nothing sets them apart.")
+    return Suggestion(Action.WATCH, why.format(label=label))
 
 
 def _parts(name: str) -> set[str]:

@@ -24,6 +24,7 @@ from segments.kmeans.shapes import (
     Transform,
 )
 from segments.kmeans.warning import SKEWED, skewness, warnings_about
+from segments.kmeans.wording import gettext_noop
 
 CLIP_PERCENTILES = (0.5, 99.5)
 # With fewer rows those percentiles lie among the last few customers, who are no outliers for being last.
@@ -102,7 +103,9 @@ def _reasons_against(names: Sequence[str], raw: FloatMatrix, levels: Levels) -> 
             Unusable(
                 None,
                 "too_few_customers",
-                f"There are only {len(raw)} customers; at least {FEWEST_ROWS} are needed to find groups. Import more.",
+                gettext_noop(
+                    "There are only {count} customers; at least {fewest} are needed to find groups. Import more."
+                ).format(count=len(raw), fewest=FEWEST_ROWS),
             )
         ]
     reasons = [
@@ -115,7 +118,9 @@ def _reasons_against(names: Sequence[str], raw: FloatMatrix, levels: Levels) -> 
             Unusable(
                 None,
                 "no_numbers",
-                "Every feature is a category: customers of equal categories would only be counted. Add a number.",
+                gettext_noop(
+                    "Every feature is a category: customers of equal categories would only be counted. Add a number."
+                ),
             )
         )
     return reasons
@@ -127,30 +132,44 @@ def _reason_against(name: str, values: FloatVector, *, is_category: bool) -> Unu
         return Unusable(
             name,
             "too_many_missing",
-            f"{missing:.0%} of the customers have no {name}; at most {MOST_MISSING:.0%} may be missing. "
-            "Leave it out or import its values.",
+            gettext_noop(
+                "{missing:.0%} of the customers have no {feature}; at most {most:.0%} may be missing. Leave it "
+                "out or import its values."
+            ).format(missing=missing, feature=name, most=MOST_MISSING),
         )
     if np.isinf(values).any():
         return Unusable(
-            name, "infinite", f"{name} is infinite for some customers. Import their values anew or leave it out."
+            name,
+            "infinite",
+            gettext_noop("{feature} is infinite for some customers. Import their values anew or leave it out.").format(
+                feature=name
+            ),
         )
     if np.nanmax(np.abs(values)) > LARGEST:
         return Unusable(
             name,
             "too_large",
-            f"{name} is above {LARGEST:g} for some customers, more than distances can be computed with. "
-            "Import their values anew or leave it out.",
+            gettext_noop(
+                "{feature} is above {largest:g} for some customers, more than distances can be computed with. "
+                "Import their values anew or leave it out."
+            ).format(feature=name, largest=LARGEST),
         )
     if np.nanmax(values) - np.nanmin(values) <= SMALLEST:
         return Unusable(
-            name, "constant", f"{name} is the same for everybody, so it cannot tell groups apart. Leave it out."
+            name,
+            "constant",
+            gettext_noop("{feature} is the same for everybody, so it cannot tell groups apart. Leave it out.").format(
+                feature=name
+            ),
         )
     different = len(np.unique(values[~np.isnan(values)])) if is_category else 0
     if different > MOST_LEVELS:
         return Unusable(
             name,
             "too_many_levels",
-            f"{name} has {different} different values; a category may have {MOST_LEVELS}. Leave it out.",
+            gettext_noop(
+                "{feature} has {different} different values; a category may have {most}. Leave it out."
+            ).format(feature=name, different=different, most=MOST_LEVELS),
         )
     return None
 

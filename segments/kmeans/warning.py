@@ -15,6 +15,7 @@ from segments.kmeans.shapes import (
     Prepared,
     Transform,
 )
+from segments.kmeans.wording import gettext_noop
 
 SKEWED = 1.0
 NEAR_DUPLICATE = 0.95
@@ -25,7 +26,11 @@ LARGE_PART = 0.25
 
 # Words in the names of features by which people are not to be treated differently without a good reason.
 SENSITIVE = {"gender", "sex", "race", "ethnicity", "religion", "nationality", "disability", "sexuality"}
-STAND_INS = {Missing.MEDIAN: "the median", Missing.MEAN: "the mean", Missing.ZERO: "zero"}
+STAND_INS = {
+    Missing.MEDIAN: gettext_noop("the median"),
+    Missing.MEAN: gettext_noop("the mean"),
+    Missing.ZERO: gettext_noop("zero"),
+}
 
 
 def warnings_about(prepared: Prepared, choices: Sequence[FeatureChoice]) -> Prepared:
@@ -67,11 +72,17 @@ def _stand_in(missing: Missing | float) -> str:
     return STAND_INS[missing] if isinstance(missing, Missing) else f"{missing:g}"
 
 
-def _missing(name: str, count: int, customers: int, stand_in: str) -> str:
-    sentence = f"{count} of {customers} customers have no {name}; {stand_in} stands in for it."
-    if count / customers >= MANY_MISSING:
-        sentence += f" That is many ({count / customers:.0%}): import its values or leave it out."
-    return sentence
+def _missing(feature: str, count: int, customers: int, stand_in: str) -> str:
+    if count / customers < MANY_MISSING:
+        template = gettext_noop("{count} of {customers} customers have no {feature}; {stand_in} stands in for it.")
+    else:
+        template = gettext_noop(
+            "{count} of {customers} customers have no {feature}; {stand_in} stands in for it. That is many "
+            "({share:.0%}): import its values or leave it out."
+        )
+    return template.format(
+        count=count, customers=customers, feature=feature, stand_in=stand_in, share=count / customers
+    )
 
 
 def _about_missing_categories(prepared: Prepared) -> list[str]:
@@ -79,7 +90,7 @@ def _about_missing_categories(prepared: Prepared) -> list[str]:
         return []
     missing = np.isnan(prepared.codes).sum(axis=0)
     return [
-        _missing(spec.name, int(count), len(prepared.codes), "a mixture of all by their shares")
+        _missing(spec.name, int(count), len(prepared.codes), gettext_noop("a mixture of all by their shares"))
         for spec, count in zip(prepared.categories, missing, strict=True)
         if count
     ]
@@ -87,7 +98,10 @@ def _about_missing_categories(prepared: Prepared) -> list[str]:
 
 def _about_numberings(names: Sequence[str], raw: FloatMatrix) -> list[str]:
     return [
-        f"{name} is different for every customer, as if it numbered them; numbers do not make groups. Leave it out."
+        gettext_noop(
+            "{feature} is different for every customer, as if it numbered them; numbers do not make groups. Leave"
+            " it out."
+        ).format(feature=name)
         for column, name in enumerate(names)
         if _is_numbering(raw[:, column])
     ]
@@ -109,8 +123,10 @@ def _about_nearly_constant(names: Sequence[str], raw: FloatMatrix) -> list[str]:
         share = counts.max() / counts.sum()
         if share > NEARLY_CONSTANT:
             warnings.append(
-                f"{name} is {values[counts.argmax()]:g} for {share:.0%} of the customers, so it tells only a few "
-                "apart. Leave it out unless these few are what you look for."
+                gettext_noop(
+                    "{feature} is {value:g} for {share:.0%} of the customers, so it tells only a few apart. Leave"
+                    " it out unless these few are what you look for."
+                ).format(feature=name, value=values[counts.argmax()], share=share)
             )
     return warnings
 
@@ -125,8 +141,10 @@ def _about_transforms(prepared: Prepared) -> list[str]:
         tail = skewness(bend(spec.transform, spec.lambda_, clipped, spec.knots))
         if spec.transform is Transform.LOG1P and (negative := int((clipped < 0).sum())):
             warnings.append(
-                f"{spec.name} is below zero for {negative} customers, of which log1p makes zero. "
-                "Choose yeo_johnson for it."
+                gettext_noop(
+                    "{feature} is below zero for {negative} customers, of which log1p makes zero. Choose "
+                    "yeo_johnson for it."
+                ).format(feature=spec.name, negative=negative)
             )
         if abs(tail) > SKEWED:
             warnings.append(_skewed(spec, tail))
@@ -134,12 +152,19 @@ def _about_transforms(prepared: Prepared) -> list[str]:
 
 
 def _skewed(spec: FeatureSpec, tail: float) -> str:
-    side = "high" if tail > 0 else "low"
-    better = "rank" if spec.transform is not Transform.NONE else "log1p or rank"
-    return (
-        f"{spec.name} is skewed (skewness {tail:.1f}): a few very {side} values pull groups towards themselves. "
-        f"Choose the transform {better} for it."
-    )
+    if tail > 0:
+        sentence = gettext_noop(
+            "{feature} is skewed (skewness {skewness:.1f}): a few very high values pull groups towards themselves."
+        )
+    else:
+        sentence = gettext_noop(
+            "{feature} is skewed (skewness {skewness:.1f}): a few very low values pull groups towards themselves."
+        )
+    if spec.transform is Transform.NONE:
+        remedy = gettext_noop("Choose the transform log1p or rank for it.")
+    else:
+        remedy = gettext_noop("Choose the transform rank for it.")
+    return f"{sentence.format(feature=spec.name, skewness=tail)} {remedy}"
 
 
 def _about_likeness(names: Sequence[str], z: FloatMatrix) -> list[str]:
@@ -158,13 +183,14 @@ def _about_likeness(names: Sequence[str], z: FloatMatrix) -> list[str]:
 
 def _alike(one: str, other: str, correlation: float) -> str:
     if abs(correlation) > NEAR_DUPLICATE:
-        return (
-            f"{one} and {other} say nearly the same (correlation {correlation:.2f}), so it counts twice. Leave one out."
-        )
-    return (
-        f"{one} and {other} say largely the same (correlation {correlation:.2f}), so it counts nearly twice. "
+        return gettext_noop(
+            "{feature} and {other} say nearly the same (correlation {correlation:.2f}), so it counts twice. Leave"
+            " one out."
+        ).format(feature=one, other=other, correlation=correlation)
+    return gettext_noop(
+        "{feature} and {other} say largely the same (correlation {correlation:.2f}), so it counts nearly twice. "
         "Leave one out, or give each a smaller weight."
-    )
+    ).format(feature=one, other=other, correlation=correlation)
 
 
 def _about_categories(prepared: Prepared) -> list[str]:
@@ -176,22 +202,28 @@ def _about_categories(prepared: Prepared) -> list[str]:
         start += spec.width
         if part > LARGE_PART:
             warnings.append(
-                f"{spec.name} makes up {part:.0%} of all differences between customers, so groups may follow little "
-                "else. Give it a smaller weight, or look at it in the profiles instead."
+                gettext_noop(
+                    "{feature} makes up {portion:.0%} of all differences between customers, so groups may follow "
+                    "little else. Give it a smaller weight, or look at it in the profiles instead."
+                ).format(feature=spec.name, portion=part)
             )
         levels = len(spec.levels) + len(spec.rare)
         if levels > len(prepared.z) / 2:
             warnings.append(
-                f"{spec.name} has {levels} different values for {len(prepared.z)} customers, as if it named them; "
-                "names do not make groups. Leave it out."
+                gettext_noop(
+                    "{feature} has {levels} different values for {customers} customers, as if it named them; "
+                    "names do not make groups. Leave it out."
+                ).format(feature=spec.name, levels=levels, customers=len(prepared.z))
             )
     return warnings
 
 
 def _about_fairness(names: Sequence[str]) -> list[str]:
     return [
-        f"{name} would decide who belongs where. To treat people differently by it may be unfair and against the law: "
-        "leave it out, and look at it in the profiles instead."
+        gettext_noop(
+            "{feature} would decide who belongs where. To treat people differently by it may be unfair and "
+            "against the law: leave it out, and look at it in the profiles instead."
+        ).format(feature=name)
         for name in names
         if SENSITIVE & set(name.casefold().split("_"))
     ]

@@ -21,6 +21,8 @@ from customers import attributes, erasing, searching
 from customers.searching import Column
 from segmentation_site.access.roles import Deed, requires
 from segmentation_site.http.lists import asked
+from segmentation_site.language.saying import label as label_of
+from segmentation_site.language.saying import said, spelled
 from segments.browsing import assignments
 from segments.browsing.explanations import explain_customer
 from segments.models import Segment
@@ -251,7 +253,8 @@ def _choices(columns: Sequence[Column], shown: Sequence[str]) -> list[tuple[str,
 
 
 def _label(column: Column) -> str:
-    return f"{column.label} ({column.unit})" if column.unit and column.unit != "years" else column.label
+    name = label_of(column.label)
+    return f"{name} ({said(column.unit)})" if column.unit and column.unit != "years" else name
 
 
 def _heading(state: State, key: str, columns: Sequence[Column]) -> Heading:
@@ -326,15 +329,15 @@ def _in_words(one: searching.Filter) -> str:
         asked_for = _("begins with “%(text)s”") % {"text": one.beginning}
     if one.unknown:
         asked_for = _("%(what)s, or not known") % {"what": asked_for} if asked_for else _("not known")
-    return f"{column.label}: {asked_for}"
+    return f"{label_of(column.label)}: {asked_for}"
 
 
 def _counted(count: searching.Count) -> str:
-    number = f"{count.number:,}"
+    number = spelled(f"{count.number:,}")
     if count.is_exact:
         return ngettext("%(number)s customer", "%(number)s customers", count.number) % {"number": number}
     if count.is_least:
-        return _("More than %(number)s customers") % {"number": f"{searching.MOST_COUNTED:,}"}
+        return _("More than %(number)s customers") % {"number": spelled(f"{searching.MOST_COUNTED:,}")}
     return _("About %(number)s customers") % {"number": number}
 
 

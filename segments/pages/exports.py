@@ -15,6 +15,8 @@ from segmentation_site.http.lists import asked, newest_first
 from segmentation_site.jobs.leases import request_cancel
 from segmentation_site.jobs.problems import Problem
 from segmentation_site.jobs.watching import watch
+from segmentation_site.language.saying import label as label_of
+from segmentation_site.language.saying import said
 from segments import exporting
 from segments.browsing import segments as browsing
 from segments.forms import ExportForm, put_problem
@@ -44,7 +46,7 @@ def new(request: HttpRequest) -> HttpResponse:
     form = ExportForm(
         request.POST or None,
         members=members,
-        columns=[(column.key, column.label) for column in columns() if column.key != "external_id"],
+        columns=[(column.key, label_of(column.label)) for column in columns() if column.key != "external_id"],
         initial={"members": asked(request, "segment"), "columns": ["email", "first_name", "last_name"]},
     )
     if request.method == "POST" and form.is_valid():
@@ -137,7 +139,7 @@ def file(request: HttpRequest, public_id: str) -> HttpResponseBase:
     try:
         name = exporting.fetch(export, by=request.user)  # type: ignore[arg-type]
     except Problem as problem:
-        messages.error(request, problem.detail)
+        messages.error(request, said(problem.detail))
         return redirect("export", public_id=public_id)
     return FileResponse(default_storage.open(name), as_attachment=True, filename=export.file_name)
 

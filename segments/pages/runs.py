@@ -16,6 +16,7 @@ from segmentation_site.jobs import leases
 from segmentation_site.jobs.models import JobStatus
 from segmentation_site.jobs.problems import Problem
 from segmentation_site.jobs.watching import in_words, watch
+from segmentation_site.language.saying import said
 from segments import overruling, publishing, starting
 from segments.browsing import moves
 from segments.browsing import runs as browsing
@@ -137,7 +138,7 @@ def matches(request: HttpRequest, public_id: str) -> HttpResponse:
     try:
         overruling.decide(run, decisions, by=request.user)  # type: ignore[arg-type]
     except Problem as problem:
-        messages.error(request, problem.detail)
+        messages.error(request, said(problem.detail))
     else:
         messages.success(request, _("Saved. What using it would move is counted anew."))
     return redirect(reverse("run", args=[run.public_id]) + "#moves")
@@ -151,7 +152,7 @@ def again(request: HttpRequest, public_id: str) -> HttpResponse:
     try:
         started = starting.start_again(run, by=request.user)  # type: ignore[arg-type]
     except Problem as problem:
-        messages.error(request, problem.detail)
+        messages.error(request, said(problem.detail))
         return redirect("run", public_id=run.public_id)
     return redirect("run", public_id=started.public_id)
 
@@ -176,7 +177,7 @@ def publish(request: HttpRequest, public_id: str) -> HttpResponse:
     try:
         publishing.publish(run, by=request.user)  # type: ignore[arg-type]
     except Problem as problem:
-        messages.error(request, problem.detail)
+        messages.error(request, said(problem.detail))
     else:
         messages.success(request, _("These segments are in use now: on all pages and over the API."))
     return redirect("run", public_id=run.public_id)

@@ -11,6 +11,7 @@ from segmentation_site.access.roles import Deed, may, requires
 from segmentation_site.http.lists import newest_first
 from segmentation_site.jobs.models import ACTIVE
 from segmentation_site.jobs.problems import Problem
+from segmentation_site.language.saying import said
 from segments import defining, refitting, starting
 from segments.browsing import features, runs, schedules
 from segments.browsing.drift import drift_of
@@ -164,7 +165,7 @@ def _start(request: HttpRequest, segmentation: Segmentation) -> HttpResponse:
     try:
         run = starting.start_run(segmentation, by=request.user)  # type: ignore[arg-type]
     except Problem as problem:
-        messages.error(request, problem.detail)
+        messages.error(request, said(problem.detail))
         return redirect("segmentation", slug=segmentation.slug)
     return redirect("run", public_id=run.public_id)
 

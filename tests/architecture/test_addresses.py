@@ -17,6 +17,7 @@ PUBLIC = {
     "admin_sign_in": "sends to where people sign in",
     "invitation": "whoever holds the link sets their password, once",
     "logout": "signing out needs no right",
+    "set_language": "whoever signs in may choose in which language first",
     "livez": "asked by supervisors, tells nothing",
     "metrics": "counts of jobs, for this machine or whoever has the token",
     "readyz": "asked by load balancers, names at most a server",

@@ -18,6 +18,7 @@ from segmentation_site.access import people as room
 from segmentation_site.access.roles import Deed, Role, requires
 from segmentation_site.http.lists import newest_first
 from segmentation_site.jobs.problems import Problem
+from segmentation_site.language.saying import said
 
 ROLES = [
     (Role.VIEWER.value, gettext_lazy("Viewer: segments and figures, nobody's data")),
@@ -64,7 +65,7 @@ def person_new(request: HttpRequest) -> HttpResponse:
                 given["username"], email=given["email"], role=Role(given["role"]), by=cast(User, request.user)
             )
         except room.NameTaken as problem:
-            form.add_error("username", problem.detail)
+            form.add_error("username", said(problem.detail))
         else:
             return _show_link(request, user)
     return render(request, "people/new.html", {"form": form}, status=422 if form.errors else 200)
@@ -97,7 +98,7 @@ def person_change(request: HttpRequest, pk: int) -> HttpResponse:
             user, role=Role(given), is_active=request.POST.get("is_active") == "yes", by=cast(User, request.user)
         )
     except Problem as problem:
-        messages.error(request, problem.detail)
+        messages.error(request, said(problem.detail))
     else:
         messages.success(request, _("“{name}” is changed.").format(name=user.username))
     return redirect("people")

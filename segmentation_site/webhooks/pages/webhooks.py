@@ -14,6 +14,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from segmentation_site.access.roles import Deed, requires
 from segmentation_site.http.lists import asked, newest_first
 from segmentation_site.jobs.problems import Problem
+from segmentation_site.language.saying import said
 from segmentation_site.webhooks import registering
 from segmentation_site.webhooks.forms import WebhookForm
 from segmentation_site.webhooks.models import Delivery, DeliveryStatus, Webhook
@@ -138,7 +139,7 @@ def delivery_replay(request: HttpRequest, public_id: str, delivery_id: str) -> H
     try:
         registering.replay(delivery, by=_person(request))
     except Problem as problem:
-        messages.error(request, problem.detail)
+        messages.error(request, said(problem.detail))
     else:
         messages.success(request, _("It is on its way again. Look below in a moment what came of it."))
     return redirect("webhook", public_id)
@@ -151,7 +152,7 @@ def _person(request: HttpRequest) -> User:
 def _tell(form: WebhookForm, problem: Problem) -> None:
     """What is wrong, beside the field where it is."""
     name = problem.pointer.removeprefix("/")
-    form.add_error(name if name in form.fields else None, problem.detail)
+    form.add_error(name if name in form.fields else None, said(problem.detail))
 
 
 def _show_secret(request: HttpRequest, one: Webhook, secret: str) -> HttpResponse:
