@@ -5,7 +5,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from django.db import connection
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from customers import starting
 from customers.models import Import, ImportStatus, RejectedRow
@@ -30,6 +30,11 @@ def history() -> QuerySet[Import]:
 def recent_imports(limit: int) -> list[Import]:
     """The imports that were started last, newest first."""
     return list(history().exclude(status=ImportStatus.UPLOADED)[:limit])
+
+
+def imports_named(text: str, limit: int) -> list[Import]:
+    """The newest imports whose file has `text` in its name, or that has exactly this id."""
+    return list(history().filter(Q(file_name__icontains=text) | Q(public_id=text))[:limit])
 
 
 def reasons(one: Import, limit: int = 12) -> list[Reason]:

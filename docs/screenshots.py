@@ -41,9 +41,10 @@ class Look:
 
 
 LOOKS = (
-    Look("light", 1280, 900, "light"),
-    Look("dark", 1280, 900, "dark"),
+    Look("light", 1360, 900, "light"),
+    Look("dark", 1360, 900, "dark"),
     Look("phone", 390, 844, "light"),
+    Look("phone-dark", 390, 844, "dark"),
 )
 
 

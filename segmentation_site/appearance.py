@@ -63,9 +63,9 @@ UNFOLD: dict[str, Any] = {
     "BORDER_RADIUS": "8px",
     "STYLES": [
         _stylesheet(name)
-        for name in ("foundation", "shell", "components", "controls", "tables", "data", "forms", "charts", "segments")
+        for name in ("foundation", "shell", "components", "controls", "tables", "data", "forms", "charts", "segments", "search")
     ],
-    "SCRIPTS": [_script(name) for name in ("focus", "job", "disclosure")],
+    "SCRIPTS": [_script(name) for name in ("focus", "job", "disclosure", "search", "shortcuts")],
     "COLORS": {
         "base": {
             "50": "oklch(98.4% .003 265)",
@@ -97,11 +97,13 @@ UNFOLD: dict[str, Any] = {
     "ACCOUNT": {"navigation": []},
     "SIDEBAR": {
         "show_search": False,
+        # `key` is ours: after `g` it leads there (static/js/shortcuts.js).
         "navigation": [
             {
                 "items": [
                     {
                         "title": _("Overview"),
+                        "key": "o",
                         "icon": "space_dashboard",
                         "link": "/",
                         "active": _is_overview,
@@ -109,12 +111,14 @@ UNFOLD: dict[str, Any] = {
                     },
                     {
                         "title": _("Segments"),
+                        "key": "s",
                         "icon": "bubble_chart",
                         "link": "/segments/",
                         "permission": _who_may("SEE_SEGMENTS"),
                     },
                     {
                         "title": _("Customers"),
+                        "key": "c",
                         "icon": "group",
                         "link": "/customers/",
                         "permission": _who_may("SEE_CUSTOMERS"),
@@ -126,12 +130,14 @@ UNFOLD: dict[str, Any] = {
                 "items": [
                     {
                         "title": _("Imports"),
+                        "key": "i",
                         "icon": "upload_file",
                         "link": "/imports/",
                         "permission": _who_may("IMPORT"),
                     },
                     {
                         "title": _("Segmentations"),
+                        "key": "n",
                         "icon": "category",
                         "link": "/segmentations/",
                         "permission": _who_may("SEE_SEGMENTS"),
@@ -143,24 +149,28 @@ UNFOLD: dict[str, Any] = {
                 "items": [
                     {
                         "title": _("Exports"),
+                        "key": "e",
                         "icon": "download",
                         "link": "/exports/",
                         "permission": _who_may("EXPORT"),
                     },
                     {
                         "title": _("API keys"),
+                        "key": "k",
                         "icon": "key",
                         "link": "/api-keys/",
                         "permission": _who_may("ADMINISTER"),
                     },
                     {
                         "title": _("Webhooks"),
+                        "key": "w",
                         "icon": "webhook",
                         "link": "/webhooks/",
                         "permission": _who_may("ADMINISTER"),
                     },
                     {
                         "title": _("API reference"),
+                        "key": "r",
                         "icon": "api",
                         "link": "/api/docs",
                         "permission": _who_may("SEE_SEGMENTS"),
@@ -172,24 +182,28 @@ UNFOLD: dict[str, Any] = {
                 "items": [
                     {
                         "title": _("Status"),
+                        "key": "t",
                         "icon": "monitor_heart",
                         "link": "/status",
                         "permission": _who_may("ADMINISTER"),
                     },
                     {
                         "title": _("People"),
+                        "key": "p",
                         "icon": "badge",
                         "link": "/people/",
                         "permission": _who_may("ADMINISTER"),
                     },
                     {
                         "title": _("Audit trail"),
+                        "key": "u",
                         "icon": "history",
                         "link": "/audit/",
                         "permission": _who_may("ADMINISTER"),
                     },
                     {
                         "title": _("Admin"),
+                        "key": "a",
                         "icon": "database",
                         "link": "/admin/",
                         "active": lambda request: request.path.startswith("/admin/"),
