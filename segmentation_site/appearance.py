@@ -63,7 +63,10 @@ UNFOLD: dict[str, Any] = {
     "BORDER_RADIUS": "8px",
     "STYLES": [
         _stylesheet(name)
-        for name in ("foundation", "shell", "components", "controls", "tables", "data", "forms", "charts", "segments", "search")
+        for name in (
+            *("foundation", "shell", "components", "controls", "tables", "data", "forms", "charts", "segments"),
+            *("search", "print"),
+        )
     ],
     "SCRIPTS": [_script(name) for name in ("focus", "job", "disclosure", "search", "shortcuts")],
     "COLORS": {

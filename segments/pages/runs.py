@@ -2,7 +2,6 @@
 
 from http import HTTPStatus
 
-from django.conf import settings
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -39,7 +38,6 @@ def show(request: HttpRequest, public_id: str) -> HttpResponse:
     run = get_run(public_id)
     context: dict[str, object] = {
         "run": run,
-        "chart_js": settings.CHART_JS,
         "took": in_words(run.elapsed) if run.finished_at and run.elapsed is not None else "",
     }
     if run.is_active:

@@ -2,7 +2,6 @@
 
 from urllib.parse import urlencode
 
-from django.conf import settings
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -86,7 +85,6 @@ def _page(request: HttpRequest, segment: Segment, form: SegmentForm | None = Non
             "members": members,
             "first_url": "?#members" if after else "",
             "next_url": f"?{urlencode({'after': members.after})}#members" if members and members.after else "",
-            "chart_js": settings.CHART_JS,
             "members_url": request.build_absolute_uri(f"/api/v1/segments/{segment.public_id}/members"),
         },
         status=422 if form is not None else 200,

@@ -178,8 +178,7 @@
       canvas.parentElement.style.blockSize = `${Math.max(140, 80 + 46 * config.data.labels.length)}px`;
     }
     drawn.set(figure, new window.Chart(canvas, config));
-    const button = figure.querySelector("[data-chart-download]");
-    if (button) button.hidden = false;
+    for (const button of figure.querySelectorAll("[data-chart-image], [data-chart-table]")) button.hidden = false;
   };
 
   const drawAll = (animated) => {
@@ -192,7 +191,15 @@
     for (const figure of document.querySelectorAll("[data-chart]")) if (!drawn.has(figure)) draw(figure, animated);
   };
 
-  const download = (figure) => {
+  const save = (blob, name) => {
+    const link = document.createElement("a");
+    link.href = URL.createObjectURL(blob);
+    link.download = name;
+    link.click();
+    URL.revokeObjectURL(link.href);
+  };
+
+  const saveImage = (figure) => {
     const canvas = figure.querySelector("canvas");
     const sheet = document.createElement("canvas");
     sheet.width = canvas.width;
@@ -201,13 +208,20 @@
     context.fillStyle = variable("--surface") || "white";
     context.fillRect(0, 0, sheet.width, sheet.height);
     context.drawImage(canvas, 0, 0);
-    sheet.toBlob((blob) => {
-      const link = document.createElement("a");
-      link.href = URL.createObjectURL(blob);
-      link.download = `${figure.dataset.chart}.png`;
-      link.click();
-      URL.revokeObjectURL(link.href);
-    });
+    sheet.toBlob((blob) => save(blob, `${figure.dataset.chart}.png`));
+  };
+
+  // A name that begins like a formula would be run by a spreadsheet: an apostrophe makes it text. Numbers stay numbers.
+  const cell = (text) => {
+    const isFormula = /^[=+\-@\t\r]/.test(text) && !/^[+-]?[\d.,]+$/.test(text);
+    return `"${(isFormula ? `'${text}` : text).replaceAll('"', '""')}"`;
+  };
+  const saveTable = (figure) => {
+    const rows = [...figure.querySelectorAll(".figure-table tr")].map((row) =>
+      [...row.cells].map((one) => cell(one.textContent.trim())).join(","),
+    );
+    // With a mark at the start, or Excel takes the letters for another alphabet's.
+    save(new Blob([`\ufeff${rows.join("\r\n")}\r\n`], { type: "text/csv" }), `${figure.dataset.chart}.csv`);
   };
 
   document.addEventListener("DOMContentLoaded", () => {
@@ -219,12 +233,23 @@
       for (const figure of drawn.keys()) draw(figure, false);
     }).observe(document.documentElement, { attributes: true, attributeFilter: ["class"] });
   });
+  // Paper is light, whatever the screen is, and the theme's own redrawing would come too late for it.
+  let wasDark = false;
+  window.addEventListener("beforeprint", () => {
+    wasDark = document.documentElement.classList.contains("dark");
+    document.documentElement.classList.remove("dark");
+    for (const figure of drawn.keys()) draw(figure, false);
+  });
+  window.addEventListener("afterprint", () => document.documentElement.classList.toggle("dark", wasDark));
   // What a poll swaps in is drawn at once and still: a chart that is animated every second cannot be read.
   for (const swapped of ["htmx:afterSettle", "htmx:oobAfterSwap"]) {
     document.addEventListener(swapped, () => drawAll(false));
   }
   document.addEventListener("click", (event) => {
-    const button = event.target.closest("[data-chart-download]");
-    if (button) download(button.closest("[data-chart]"));
+    const button = event.target.closest("[data-chart-image], [data-chart-table]");
+    if (!button) return;
+    const figure = button.closest("[data-chart]");
+    if (button.matches("[data-chart-image]")) saveImage(figure);
+    else saveTable(figure);
   });
 })();

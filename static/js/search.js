@@ -31,7 +31,13 @@
 
     document.addEventListener("keydown", (event) => {
         const dialog = event.target.closest?.("dialog[data-search]");
-        if (!dialog || !["ArrowDown", "ArrowUp", "Enter"].includes(event.key)) {
+        if (!dialog || !["ArrowDown", "ArrowUp", "Enter", "Escape"].includes(event.key)) {
+            return;
+        }
+        if (event.key === "Escape") {
+            // In a field for searching the browser's own would only empty it.
+            event.preventDefault();
+            dialog.close();
             return;
         }
         const hits = [...dialog.querySelectorAll(".search-hit")];
