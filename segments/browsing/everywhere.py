@@ -1,4 +1,4 @@
-"""Finding segments, segmentations and runs by a few letters of their names, for the search that is open from every page."""
+"""Finding segments, segmentations and runs by a few letters of their names, for the search that every page has."""
 
 from typing import TypeVar
 
