@@ -68,4 +68,4 @@ def test_a_chart_is_saved_as_its_table_and_a_page_is_printed_as_a_report(
     expect(picture.locator("canvas")).to_be_visible()
     expect(page.get_by_role("heading", name="Differences")).to_be_visible()
     for gone in ("navigation", "button", "combobox"):
-        expect(page.get_by_role(gone).locator("visible=true")).to_have_count(0)  # type: ignore[arg-type]
+        expect(page.get_by_role(gone).locator("visible=true")).to_have_count(0)
