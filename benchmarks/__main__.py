@@ -22,6 +22,7 @@ from segmentation_site.embedded.servers import running
 BENCHMARKS = {
     "import": "imports",
     "import_again": "imports",
+    "xlsx": "imports",
     "run_k": "runs",
     "run_auto": "runs",
     "publish": "publishing",

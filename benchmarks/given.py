@@ -7,6 +7,7 @@ import polars as pl
 from django.conf import settings
 from django.core.files import File
 from django.db import connection
+from openpyxl import Workbook  # type: ignore[import-untyped]
 
 from customers import importing, starting
 from customers.models import Customer, Import, RejectedRow
@@ -33,6 +34,19 @@ def customers_file(count: int, *, changed: float = 0.0) -> Path:
     path = Path(settings.DATA_DIR) / f"customers-{count}-{changed:g}.csv"
     if not path.exists():
         _frame(count, changed).write_csv(path)
+    return path
+
+
+def customers_workbook(count: int) -> Path:
+    """The same as a workbook, numbers as numbers."""
+    path = Path(settings.DATA_DIR) / f"customers-{count}.xlsx"
+    if not path.exists():
+        book = Workbook(write_only=True)
+        sheet = book.create_sheet("Customers")
+        frame = _frame(count, 0)
+        for row in (frame.columns, *frame.iter_rows()):
+            sheet.append(row)
+        book.save(path)
     return path
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from django.db import connection, transaction
 from postgres_copy.copy_from import CopyMapping
 from psycopg import sql
+from python_calamine import CalamineWorkbook
 
 from benchmarks import given
 from benchmarks.measuring import Claim, Contestant, Limit, Measured, interleaved
@@ -15,6 +16,7 @@ from customers.models import Customer
 from segmentation_site.database.copying import CHUNK, copy_in
 
 TABLE = sql.Identifier(Customer._meta.db_table)
+MOST_ROWS_OF_A_WORKBOOK = 100_000
 NAMES = sql.SQL(", ").join(map(sql.Identifier, given.COLUMNS))
 
 
@@ -57,6 +59,21 @@ def measure_import_again(customers: int, rounds: int) -> Measured:
         rounds,
     )
     return Measured(f"{customers:,} known customers, 10 % changed", seconds, (Claim(ours, floor, 1.2),))
+
+
+def measure_xlsx(customers: int, rounds: int) -> Measured:
+    """A workbook of at most 100,000 rows into an empty table, and calamine's reading of its sheet as Python values."""
+    count = min(customers, MOST_ROWS_OF_A_WORKBOOK)
+    path = given.customers_workbook(count)
+    ours, floor = "import of a workbook", "calamine alone"
+    seconds = interleaved(
+        {
+            ours: Contestant(lambda: given.imported(path), before=given.nobody),
+            floor: Contestant(lambda: CalamineWorkbook.from_path(path).get_sheet_by_index(0).to_python()),
+        },
+        rounds,
+    )
+    return Measured(f"{count:,} rows of {len(given.COLUMNS)} columns", seconds, (Claim(ours, floor, 1.5),))
 
 
 def _copy(path: Path, into: sql.Composable) -> None:

@@ -58,7 +58,8 @@ class _ListGrew(Exception):
 
 
 class _Staging(Protocol):
-    def add(self, rows: pl.DataFrame) -> None: ...
+    def written(self, rows: pl.DataFrame) -> bytes: ...
+    def add(self, rows: pl.DataFrame, written: bytes) -> None: ...
     def remove(self, lines: Sequence[int]) -> None: ...
 
 
@@ -218,27 +219,31 @@ def _import_beside(table: _Table, rejected: _RejectedRows, lease: Lease[Import])
 
 def _stage_and_merge(table: _Table, rejected: _RejectedRows, lease: Lease[Import]) -> None:
     one = table.one
-    with Staged(one, targets.staged_columns(one, table.mapped)).made() as staged:
+    with lease.writing():
+        staged = Staged(one, targets.staged_columns(one, table.mapped))
         accepted = _check_and_stage(table, staged, rejected, lease)
         accepted -= _give_back(table, staged, rejected, _superseded(table))
         accepted -= _give_back(table, staged, rejected, _suppressed(table))
-        with lease.writing():
-            lease.phase(gettext_noop("merging"), accepted)
-            if not one.is_dry_run:
-                table.take_turn()
-            for refused in targets.refusals(one, staged.identifier, table.keys):
-                accepted -= _give_back(table, staged, rejected, refused)
-            _end(table, rejected, lease, accepted, _merge(one, table, staged))
+        lease.phase(gettext_noop("merging"), accepted)
+        if not one.is_dry_run:
+            table.take_turn()
+        for refused in targets.refusals(one, staged.identifier, table.keys):
+            accepted -= _give_back(table, staged, rejected, refused)
+        merged = _merge(one, table, staged, accepted)
+        staged.drop()
+        _end(table, rejected, lease, accepted, merged)
 
 
-def _merge(one: Import, table: _Table, staged: Staged) -> Merged:
+def _merge(one: Import, table: _Table, staged: Staged, rows: int) -> Merged:
     if one.kind == Import.Kind.TRANSACTIONS:
         merging = purchases.Merging(staged.identifier, table.keys, one)
         return merging.count() if one.is_dry_run else merging.write()
     rules = Rules(mode=one.mode, empty_cells=one.empty_cells, import_id=one.pk)
     keys = list(dict.fromkeys(["external_id", *table.keys]))
     customers = Merging(staged.identifier, keys, rules)
-    return customers.count() if one.is_dry_run else customers.write()
+    if one.is_dry_run:
+        return customers.count()
+    return customers.write_many() if rows >= MANY_ROWS else customers.write()
 
 
 def _end(table: _Table, rejected: _RejectedRows, lease: Lease[Import], accepted: int, merged: Merged) -> None:
@@ -288,10 +293,10 @@ def _check_and_stage(table: _Table, staging: _Staging, rejected: _RejectedRows, 
     """Every row into staging or among the rejected ones; the number of the former."""
     lease.phase(gettext_noop("checking"), reading.count_rows(table.file, table.sample.dialect))
     accepted = 0
-    for checked in ahead(table.checked()):
+    for checked, written in ahead((checked, staging.written(checked.accepted)) for checked in table.checked()):
         rejected.add(checked.rejected)
         if checked.accepted.height:
-            staging.add(checked.accepted)
+            staging.add(checked.accepted, written)
             table.keep(checked.accepted)
             accepted += checked.accepted.height
         lease.progress(accepted + rejected.count)

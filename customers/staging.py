@@ -1,14 +1,13 @@
-"""Where the good rows of an import wait for its end: a temporary table, or the table that becomes the customers'.
+"""Where the good rows of an import wait for its end: a table of its own, or the table that becomes the customers'.
 
 Workers only.
 """
 
-import logging
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+import io
+from collections.abc import Mapping, Sequence
 
 import polars as pl
-from django.db import DatabaseError, connection, transaction
+from django.db import connection
 from psycopg import sql
 
 from customers import attributes
@@ -18,8 +17,6 @@ from customers.merging import column
 from customers.models import Customer, Import
 from segmentation_site.database.copying import copy_in
 from segmentation_site.database.replacing import Replacement
-
-logger = logging.getLogger(__name__)
 
 # Texts compare as the customers' ids do.
 _TEXT = sql.SQL('text COLLATE "C"')
@@ -31,26 +28,19 @@ _TYPES = {
 
 
 class Staged:
-    """A temporary table of an import's own, which is gone when its connection is, whatever happens.
+    """A table of an import's own with a column `line` and one for each key, inside one transaction until `drop`.
 
-    It has a column `line` and one for each key.
+    Nobody else ever sees it, and whatever ends the transaction early takes it along. It is no temporary table, because
+    only one process of the database can read those.
     """
 
     def __init__(self, one: Import, columns: Mapping[str, Kind]) -> None:
-        self.one = one
+        # A frozen worker may still hold the one of an attempt before.
+        self.identifier = sql.Identifier(f"import_{one.pk}_{one.attempt}_rows")
         self.columns = columns
-        self.identifier = sql.Identifier(f"import_{one.pk}_rows")
-
-    @contextmanager
-    def made(self) -> Iterator["Staged"]:
-        """It is there in the block."""
-        drop = sql.SQL("DROP TABLE IF EXISTS pg_temp.{}").format(self.identifier)
-        with connection.cursor() as cursor:
-            cursor.execute(drop)
-        _drop_orphans(self.one)
         with connection.cursor() as cursor:
             cursor.execute(
-                sql.SQL("CREATE TEMPORARY TABLE {} (line bigint, {})").format(
+                sql.SQL("CREATE UNLOGGED TABLE {} (line bigint, {}) WITH (autovacuum_enabled = false)").format(
                     self.identifier,
                     sql.SQL(", ").join(
                         sql.SQL("{} {}").format(sql.Identifier(key), _TYPES.get(kind, _TEXT))
@@ -58,27 +48,31 @@ class Staged:
                     ),
                 )
             )
-        try:
-            yield self
-        finally:
-            # A connection that broke took the table with it.
-            if connection.is_usable():
-                with connection.cursor() as cursor:
-                    cursor.execute(drop)
 
-    def add(self, rows: pl.DataFrame) -> None:
-        """Rows as checking accepts them."""
-        keys = [LINE, *(key for key in self.columns if key in rows.columns)]
-        statement = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT csv)").format(
-            self.identifier, sql.SQL(", ").join(map(sql.Identifier, keys))
+    def written(self, rows: pl.DataFrame) -> bytes:
+        """Rows as checking accepts them, as `add` takes them; needs no database."""
+        return _csv(rows.select(self._keys(rows)))
+
+    def add(self, rows: pl.DataFrame, written: bytes) -> None:
+        """Rows, and what `written` made of them."""
+        statement = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT csv, FREEZE)").format(
+            self.identifier, sql.SQL(", ").join(map(sql.Identifier, self._keys(rows)))
         )
-        copy_in(statement, [rows.select(keys).write_csv(include_header=False).encode()])
+        copy_in(statement, [written])
 
     def remove(self, lines: Sequence[int]) -> None:
         """Take rows out again, by their lines; an array of the column's own type is hashed, others are searched."""
         with connection.cursor() as cursor:
             statement = sql.SQL("DELETE FROM {} WHERE line = ANY(%s::bigint[])").format(self.identifier)
             cursor.execute(statement, [list(lines)])
+
+    def drop(self) -> None:
+        """It has done its work."""
+        with connection.cursor() as cursor:
+            cursor.execute(sql.SQL("DROP TABLE {}").format(self.identifier))
+
+    def _keys(self, rows: pl.DataFrame) -> list[str]:
+        return [LINE, *(key for key in self.columns if key in rows.columns)]
 
 
 class Incoming:
@@ -99,17 +93,21 @@ class Incoming:
                     texts.append(key)
         self._alter("SET DEFAULT {}", self.defaults)
         self.filled = {key: blank for key in self.keys if (blank := attributes.blank_of(key))}
-        self.statement = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT csv{})").format(
+        self.statement = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT csv, FREEZE{})").format(
             self.replacement.identifier,
             sql.SQL(", ").join(map(column, self.keys)),
             sql.SQL(", FORCE_NOT_NULL ({})").format(sql.SQL(", ").join(map(column, texts))) if texts else sql.SQL(""),
         )
 
-    def add(self, rows: pl.DataFrame) -> None:
-        """Rows as checking accepts them."""
-        self.lines.append(rows[LINE])
+    def written(self, rows: pl.DataFrame) -> bytes:
+        """Rows as checking accepts them, as `add` takes them; needs no database."""
         filled = rows.select(self.keys).with_columns(pl.col(key).fill_null(blank) for key, blank in self.filled.items())
-        copy_in(self.statement, [filled.write_csv(include_header=False).encode()])
+        return _csv(filled)
+
+    def add(self, rows: pl.DataFrame, written: bytes) -> None:
+        """Rows, and what `written` made of them."""
+        self.lines.append(rows[LINE])
+        copy_in(self.statement, [written])
 
     def remove(self, lines: Sequence[int]) -> None:
         """Take rows out again, by their lines: ids count up from the first as rows come."""
@@ -134,27 +132,7 @@ class Incoming:
                 )
 
 
-def _drop_orphans(one: Import) -> None:
-    """Temporary tables outlive a crash of the database until autovacuum finds them.
-
-    Here go those of imports that have ended, and of earlier attempts at this one.
-    """
-    with connection.cursor() as cursor:
-        cursor.execute(
-            r"""
-            SELECT nspname, relname FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace
-            WHERE relpersistence = 't' AND relname LIKE 'import\_%%\_rows' AND relnamespace <> pg_my_temp_schema()
-                AND NOT EXISTS (
-                    SELECT FROM customers_import AS other WHERE other.status = 'running' AND other.id <> %s
-                        AND relname = 'import_' || other.id || '_rows'
-                )
-            """,
-            [one.pk],
-        )
-        for names in cursor.fetchall():
-            try:
-                with transaction.atomic():
-                    cursor.execute("SET LOCAL lock_timeout = '1s'")
-                    cursor.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(sql.Identifier(*names)))
-            except DatabaseError as error:
-                logger.warning("%s is left to autovacuum: %s", names[1], type(error).__name__)
+def _csv(rows: pl.DataFrame) -> bytes:
+    file = io.BytesIO()
+    rows.write_csv(file, include_header=False)
+    return file.getvalue()

@@ -9,7 +9,10 @@ import polars as pl
 
 from customers.files.plaintext import is_mostly_utf8
 from customers.files.sampling import Dialect
-from customers.files.schema import BLOCK_BYTES
+
+# A piece is read and checked while the one before is on its way to the database; the smaller they are, the sooner both
+# are at work.
+PIECE_BYTES = 4 * 1024 * 1024
 
 
 def blocks(file: BinaryIO, dialect: Dialect) -> Iterator[tuple[bytes, bool]]:
@@ -19,15 +22,16 @@ def blocks(file: BinaryIO, dialect: Dialect) -> Iterator[tuple[bytes, bool]]:
     to_skip = dialect.rows_from - 1
     ends_with_return = False
     while True:
-        raw = file.read(BLOCK_BYTES)
-        is_last = len(raw) < BLOCK_BYTES
+        raw = file.read(PIECE_BYTES)
+        is_last = len(raw) < PIECE_BYTES
         block = decoder.utf8(raw, is_last)
         if ends_with_return:
             block = b"\r" + block
         ends_with_return = block.endswith(b"\r") and not is_last
         if ends_with_return:
             block = block[:-1]
-        block = block.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+        if b"\r" in block:
+            block = block.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
         while to_skip and block:
             newline = block.find(b"\n")
             block = block[newline + 1 :] if newline >= 0 else b""

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import BinaryIO
 
+import numpy as np
 import polars as pl
 
 from customers.files import decoding
@@ -64,11 +65,10 @@ class _Grammar:
         block = Lines(text, first_line, lines)
         broken: list[BrokenRow] = []
         unread = b""
-        has_empty_lines = b"\n\n" in text or text.startswith(b"\n")
         tangled = b'"' in text and not block.texts.str.contains(self.for_polars).all()
-        rows = None if tangled or has_empty_lines else self._parse(text, quoted=b'"' in text)
+        rows = None if tangled else self._parse(text, quoted=b'"' in text)
         one_by_one: dict[int, list[str]] = {}
-        if rows is not None and rows.height == lines:
+        if rows is not None and rows.height == lines and not self._has_empty_lines(rows, text):
             rows = rows.with_columns(block.numbers.alias(LINE))
         else:
             numbered = pl.DataFrame({LINE: block.numbers, "text": block.texts})
@@ -78,6 +78,10 @@ class _Grammar:
         rows = self._without_wrong_width(rows, block, one_by_one, broken)
         rows, blank = self._without_blank(rows)
         return Piece(rows, tuple(broken), blank, is_clean(text), first_line + lines - 1 - unread.count(b"\n")), unread
+
+    def _has_empty_lines(self, rows: pl.DataFrame, text: bytes) -> bool:
+        """Only a row without a first cell can be one; looking for them takes as long as a third of the parsing."""
+        return rows[self.names[0]].has_nulls() and (b"\n\n" in text or text.startswith(b"\n"))
 
     def _parse(self, text: bytes, *, quoted: bool) -> pl.DataFrame | None:
         """The text as Polars reads it, with one column more than the header has; None when it cannot."""
@@ -178,8 +182,7 @@ class _Grammar:
         """
         is_suspect = rows["beyond"].is_not_null() | rows[self.names[-1]].is_null()
         rows = rows.drop("beyond")
-        marks = block.text.count(self.delimiter.encode())
-        if not is_suspect.any() and marks == rows.height * (self.width - 1):
+        if not is_suspect.any() and _count(block.text, self.delimiter) == rows.height * (self.width - 1):
             return rows
         lines = rows[LINE].filter(~rows[LINE].is_in(list(one_by_one)))
         texts = block.texts.gather(lines - block.first_line)
@@ -211,3 +214,8 @@ class _Grammar:
             return rows, 0
         said = rows.filter(~pl.all_horizontal(first, *others))
         return said, rows.height - said.height
+
+
+def _count(text: bytes, mark: str) -> int:
+    """How often an ASCII mark is in a text; bytes.count takes three times as long where there are many."""
+    return int(np.count_nonzero(np.frombuffer(text, np.uint8) == ord(mark)))

@@ -40,9 +40,9 @@ class Piece:
     last_line: int
 
 
-_UNREADABLE = (b"\0", "\ufffd".encode())
+_REPLACED = "\ufffd".encode()
 
 
 def is_clean(text: bytes) -> bool:
     """Whether every character of some UTF-8 could be read."""
-    return not any(mark in text for mark in _UNREADABLE)
+    return b"\0" not in text and (text.isascii() or _REPLACED not in text)

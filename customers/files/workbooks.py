@@ -9,7 +9,7 @@ import io
 import re
 import tempfile
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import IO, Any, BinaryIO, cast
 
 import orjson
@@ -26,6 +26,8 @@ MOST_RATIO = 250
 FREE_BYTES = 100 * 1024**2
 MOST_CELLS = 50_000_000
 PIECE_ROWS = 5000
+# Whole numbers below this are written without an exponent.
+MOST_DIGITS = 1e15
 _BLOCK = 1024**2
 # The longest beginning of a sheet that a sample looks at.
 _LONGEST_BEGINNING = 32 * 1024**2
@@ -74,16 +76,16 @@ def rows(file: BinaryIO, job: Mapping[str, Any]) -> Iterator[tuple[bytes, bytes]
     blank = last = 0
 
     def piece() -> tuple[bytes, bytes]:
-        columns = [[_text(cell, decimal) for cell in column] for column in zip(*waiting, strict=True)]
+        columns = [_texts(column, decimal) for column in zip(*waiting, strict=True)]
         found = {"lines": lines, "columns": columns or [[]] * width, "broken": broken, "blank": blank, "last": last}
         return JSON, orjson.dumps(found)
 
     for last, row in _numbered(sheet):
         if last < job["first"]:
             continue
-        if all(cell == "" for cell in row):
+        if not any(row) and all(cell == "" for cell in row):
             blank += 1
-        elif any(cell != "" for cell in row[width:]):
+        elif len(row) > width and any(cell != "" for cell in row[width:]):
             broken.append((last, [_text(cell, decimal) or "" for cell in row]))
         else:
             lines.append(last)
@@ -240,6 +242,18 @@ def _number(number: float, decimal: str) -> str:
         return str(int(number))
     text = f"{number:.15g}"
     return text if decimal == "." else text.replace(".", decimal)
+
+
+def _texts(column: Sequence[Any], decimal: str) -> list[str | None]:
+    """The cells of a column as `_text` has them; where all are numbers one call writes them, in a third of the time."""
+    kinds = set(map(type, column))
+    if kinds == {str}:
+        return [cell or None for cell in column]
+    if kinds == {float} and max(map(abs, column)) < MOST_DIGITS:
+        written = "\n".join(["%.15g"] * len(column)) % tuple(column)
+        if "-0" not in written:
+            return list((written if decimal == "." else written.replace(".", decimal)).split("\n"))
+    return [_text(cell, decimal) for cell in column]
 
 
 def _text(cell: Any, decimal: str) -> str | None:

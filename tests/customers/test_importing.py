@@ -58,6 +58,13 @@ def test_good_rows_are_saved_and_bad_ones_given_back_with_line_and_reason() -> N
     assert set(values("age")) == {"1", "5"}
 
 
+@pytest.fixture(params=[1, 10_000], ids=["many rows", "few rows"])
+def many_rows(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What differs is looked for before the merge, or by it."""
+    monkeypatch.setattr(importing, "MANY_ROWS", request.param)
+
+
+@pytest.mark.usefixtures("many_rows")
 def test_only_what_differs_is_written_and_gets_a_new_change_sequence() -> None:
     imported(f"{HEAD}1,Female,30,40,50\n2,Male,31,41,51\n3,Male,32,42,52\n")
     before = values("change_sequence")
@@ -82,6 +89,7 @@ def test_of_several_rows_with_one_id_the_last_counts_and_the_others_come_back() 
     assert values("age") == {"1": 36, "2": 31}
 
 
+@pytest.mark.usefixtures("many_rows")
 @pytest.mark.parametrize(
     ("mode", "expected", "ages"),
     [

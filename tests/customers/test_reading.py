@@ -39,7 +39,7 @@ def dialect(delimiter: str = ",") -> Dialect:
 def pieces(text: str, block: int, delimiter: str = ",") -> list[Piece]:
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(delimited, "BLOCK_BYTES", block)
-        patched.setattr(decoding, "BLOCK_BYTES", block)
+        patched.setattr(decoding, "PIECE_BYTES", block)
         return list(reading.read_table(io.BytesIO(text.encode()), dialect(delimiter), WIDTH))
 
 
