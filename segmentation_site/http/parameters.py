@@ -70,6 +70,17 @@ def boolean(name: str, description: str) -> Parameter:
     return Parameter(name, description, read, {"type": "boolean"})
 
 
+def one_of(name: str, description: str, known: Sequence[str]) -> Parameter:
+    """One of these words; None when it is not given."""
+
+    def read(text: str) -> str:
+        if text not in known:
+            raise ValueError(f"{text!r} is none of: {', '.join(known)}.")
+        return text
+
+    return Parameter(name, description, read, {"type": "string", "enum": list(known)})
+
+
 def moment(name: str, description: str) -> Parameter:
     """A time of RFC 3339 with its zone, read as UTC."""
 

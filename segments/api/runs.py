@@ -1,6 +1,11 @@
 """Runs: started, followed, stopped, published."""
 
+from typing import Any, ClassVar
+
 from django.db.models import QuerySet
+from django.http import HttpResponse
+from django.http.response import HttpResponseBase
+from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.reverse import reverse
@@ -10,14 +15,20 @@ from segmentation_site.access.views import ApiView, asked_by
 from segmentation_site.http import paging
 from segmentation_site.http.finding import find
 from segmentation_site.http.idempotency import HEADER, idempotent
-from segmentation_site.http.schema import BOOLEAN, operation, page_of, shape
+from segmentation_site.http.negotiating import ByPreference
+from segmentation_site.http.parameters import one_of
+from segmentation_site.http.rendering import JSONRenderer
+from segmentation_site.http.schema import BOOLEAN, TEXT, operation, page_of, shape
 from segmentation_site.jobs.leases import NotActive, request_cancel
 from segments import publishing, starting
 from segments.api import answers
 from segments.api.requests import TRUTH, read_body
 from segments.api.segmentations import find_segmentation
+from segments.browsing import runs as browsing
 from segments.models import Run
 
+# Not application/xml, which every browser says it would rather have than JSON.
+PMML_TYPE = "application/pmml+xml"
 SCOPES = {"GET": Scope.SEGMENTS_READ, "POST": Scope.RUNS_WRITE}
 
 
@@ -112,20 +123,43 @@ class RunPublish(ApiView):
         return Response(answers.of_run(_find_run(public_id)))
 
 
+class PmmlRenderer(BaseRenderer):
+    """Lets a client ask for PMML; the view answers it, and its problems are JSON."""
+
+    media_type = PMML_TYPE
+    format = "pmml"
+
+    def render(self, data: Any, accepted_media_type: str | None = None, renderer_context: Any = None) -> bytes:
+        """Nothing but problems are rendered by the framework here."""
+        return JSONRenderer().render(data)
+
+
 class RunModel(ApiView):
     """The model of a run."""
 
     required_scope = SCOPES
+    renderer_classes = (JSONRenderer, PmmlRenderer)
+    content_negotiation_class = ByPreference
+    query: ClassVar[dict[str, Any]] = {
+        "GET": [one_of("format", "`pmml` is the model as PMML 4.4, as `Accept` of that type is.", ["json", "pmml"])]
+    }
 
     @operation(
         "The model: features, preparation, centroids",
         answers.MODEL,
+        media={PMML_TYPE: TEXT},
         refuses=[409],
         description="Enough to score elsewhere: a feature's raw value x becomes "
         "weight · (transform(clip(x)) − center) / scale, a missing one is `impute` first; the nearest centroid wins.",
     )
-    def get(self, request: Request, public_id: str) -> Response:
+    def get(self, request: Request, public_id: str) -> HttpResponseBase:
         run = find(Run.objects.select_related("segmentation"), public_id=public_id)
         if run.model is None:
             raise publishing.NotDone(run=run.public_id, state=run.state.label.lower())
-        return Response(run.model)
+        if (self.asked["format"] or request.accepted_renderer.format) == "json":
+            return Response(run.model, headers={"Vary": "Accept"})
+        return HttpResponse(
+            browsing.pmml_of(run),
+            content_type=PMML_TYPE,
+            headers={"Content-Disposition": f'attachment; filename="{run.public_id}.pmml"', "Vary": "Accept"},
+        )

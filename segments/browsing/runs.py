@@ -12,6 +12,8 @@ from segments.browsing import conditions, words
 from segments.browsing.features import Labels, known_labels
 from segments.browsing.segments import Card, cards, direction, everybody_of
 from segments.charts import Chart, elbow, quality, scatter, separation
+from segments.kmeans.model import Model
+from segments.kmeans.pmml import to_pmml
 from segments.kmeans.shapes import Definition, Measured, Missing, Profile, Scaling
 from segments.models import Candidate, Run, Segmentation
 
@@ -170,6 +172,13 @@ def results(run: Run) -> Results:
     )
 
 
+def pmml_of(run: Run) -> bytes:
+    """The model of a run that is done as PMML, its segments by the names that they have now."""
+    model = Model.from_json(run.model or {})
+    names = run.segmentation.segments.filter(public_id__in=[one.segment_id for one in model.segments])
+    return to_pmml(model, dict(names.values_list("public_id", "name")), title=run.segmentation.name)
+
+
 def map_of(run: Run, x: str, y: str) -> Chart:
     """The stored sample of customers on two of the run's features."""
     return scatter([card.series for card in cards(run, with_sample=True)], x, y, known_labels().with_units)
@@ -227,6 +236,9 @@ def _run_facts(run: Run) -> list[Fact]:
         Fact(_("Spread inside segments (inertia)"), spread),
         Fact(_("Fingerprint of the customers read"), run.input_sha256[:16] or words.NOTHING),
     ]
+    engines = {"local": _("On the machine of the worker"), "spark": _("On Spark")}
+    if fit.get("engine"):
+        rows.append(Fact(_("Where it was computed"), engines.get(fit["engine"], fit["engine"])))
     versions = fit.get("versions")
     if versions:
         rows.append(Fact(_("Computed with"), ", ".join(f"{name} {version}" for name, version in versions.items())))

@@ -155,6 +155,17 @@ def again(request: HttpRequest, public_id: str) -> HttpResponse:
     return redirect("run", public_id=started.public_id)
 
 
+@requires(Deed.SEE_SEGMENTS)
+@require_safe
+def pmml(request: HttpRequest, public_id: str) -> HttpResponse:
+    """The model as a file for programs that score elsewhere."""
+    run = get_run(public_id)
+    if run.model is None:
+        return redirect("run", public_id=run.public_id)
+    headers = {"Content-Disposition": f'attachment; filename="{run.public_id}.pmml"'}
+    return HttpResponse(browsing.pmml_of(run), content_type="application/xml", headers=headers)
+
+
 @requires(Deed.SEGMENT)
 @require_POST
 def cancel(request: HttpRequest, public_id: str) -> HttpResponse:
@@ -187,6 +198,7 @@ urlpatterns = [
     path("runs/<str:public_id>/map", map_, name="run_map"),
     path("runs/<str:public_id>/compare", compare, name="run_compare"),
     path("runs/<str:public_id>/matches", matches, name="run_matches"),
+    path("runs/<str:public_id>/model.pmml", pmml, name="run_pmml"),
     path("runs/<str:public_id>/again", again, name="run_again"),
     path("runs/<str:public_id>/cancel", cancel, name="run_cancel"),
     path("runs/<str:public_id>/publish", publish, name="run_publish"),

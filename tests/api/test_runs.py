@@ -8,11 +8,12 @@ import pytest
 from customers.models import Customer
 from segmentation_site.jobs import leases
 from segments import running, starting
-from segments.models import Run, Segmentation
+from segments.models import Assignment, Run, Segment, Segmentation
 from tests import given as anywhere
 from tests.api.answers import pointers, problem
 from tests.api.calling import Caller, data
 from tests.segments import given
+from tests.segments.kmeans import pmml
 
 READ, WRITE = "segments:read", "runs:write"
 INERTIA, SILHOUETTE = 44448.4554, 0.5539
@@ -111,6 +112,31 @@ def test_the_model_is_all_it_takes_to_score_elsewhere(published: Run) -> None:
     assert [feature["name"] for feature in model["features"]] == ["annual_income", "spending_score"]
     assert sorted(segment["n"] for segment in model["segments"]) == [22, 23, 35, 39, 81]
     assert all(len(segment["centroid"]) == 2 for segment in model["segments"])
+
+
+@pytest.mark.parametrize(
+    ("query", "headers"), [({"format": "pmml"}, {}), ({}, {"accept": "application/pmml+xml"})], ids=["query", "accept"]
+)
+def test_the_model_as_pmml_names_the_segments_and_scores_as_the_site_does(
+    published: Run, query: dict[str, str], headers: dict[str, str]
+) -> None:
+    answer = Caller(READ).get(f"/runs/{published.public_id}/model", query, **headers)
+    assert (answer.status_code, answer["Content-Type"]) == (200, "application/pmml+xml")
+    names = dict(Segment.objects.values_list("public_id", "name"))
+    assert all(name in answer.content.decode() for name in names.values())
+    keys = dict(Segment.objects.values_list("pk", "public_id"))
+    placed = Assignment.objects.filter(run_id=published.pk).values_list("customer_id", "segment_id")
+    places = {customer: keys[segment] for customer, segment in placed}
+    rows = list(Customer.objects.values("pk", "annual_income", "spending_score"))
+    assert [pmml.score(answer.content, row)[0] for row in rows] == [places[row["pk"]] for row in rows]
+
+
+def test_a_browser_and_whoever_asks_for_json_get_the_model_as_json(published: Run) -> None:
+    path = f"/runs/{published.public_id}/model"
+    browsers = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
+    assert data(Caller(READ).get(path, accept=browsers)) == data(Caller(READ).get(path, {"format": "json"}))
+    told = problem(Caller(READ).get(path, {"format": "pickle"}), 400, "invalid_request")
+    assert pointers(told) == {"?format": "invalid_parameter"}
 
 
 def test_a_run_that_is_not_done_has_no_model_yet(segmentation: Segmentation) -> None:
