@@ -234,6 +234,15 @@ if AUDIT_KEPT_DAYS < 30:
     raise ImproperlyConfigured("AUDIT_KEPT_DAYS is at least 30: the database itself keeps entries for so long.")
 # Bytes that one job may take; 0: a share of what the machine has.
 JOB_MEMORY_BYTES = env.int("JOB_MEMORY_BYTES", default=0)
+# Runs that are too large for one machine, or that ask for it, are passed over there; "" for never.
+SPARK_MASTER: str = env.str("SPARK_MASTER", default="").strip()
+if SPARK_MASTER and not SPARK_MASTER.startswith(("local", "spark://", "yarn", "k8s://")):
+    raise ImproperlyConfigured(
+        f"SPARK_MASTER is no address of a Spark master: {SPARK_MASTER!r}. "
+        "Give one such as spark://host:7077 or local[4]."
+    )
+# Workers and Spark's machines see it under the same path; snapshots lie there while a run works.
+SPARK_FOLDER = Path(env.str("SPARK_FOLDER", default=str(DATA_DIR / "spark"))).resolve()
 CELERY_BEAT_SCHEDULE = {
     "jobs: sweep": {
         "task": "jobs.sweep",
@@ -393,6 +402,8 @@ LOGGING: dict[str, Any] = {
     "loggers": {
         "axes": {"level": "ERROR"},
         "django.server": {"level": "WARNING"},
+        # Every word between Python and Spark's Java is a line of it.
+        "py4j": {"level": "WARNING"},
         # Celery's pool tells of processes that died by this one, which hands nothing on to the root.
         "multiprocessing": {"level": "WARNING", "handlers": ["stderr"], "propagate": False},
     },

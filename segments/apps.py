@@ -1,6 +1,12 @@
 """Segments, as a Django application."""
 
+from typing import Any
+
 from django.apps import AppConfig
+from django.conf import settings
+from django.core import checks
+
+from segments.kmeans.engines.needs import obstacle
 
 
 class SegmentsConfig(AppConfig):
@@ -11,3 +17,12 @@ class SegmentsConfig(AppConfig):
 
     def ready(self) -> None:
         from segments import receivers  # noqa: F401 - connects them
+
+        checks.register(spark_is_complete)
+
+
+def spark_is_complete(app_configs: Any, **kwargs: Any) -> list[checks.CheckMessage]:
+    """A run on Spark would fail at its beginning on this machine."""
+    if not settings.SPARK_MASTER or not (reason := obstacle(settings.SPARK_MASTER)):
+        return []
+    return [checks.Warning(f"SPARK_MASTER is set. {reason}", hint="Only workers need it.", id="segments.W001")]

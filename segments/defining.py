@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
 from django.utils.text import slugify
@@ -13,7 +14,8 @@ from segmentation_site.access import audit
 from segmentation_site.access.audit import Action
 from segmentation_site.jobs.models import ACTIVE
 from segmentation_site.jobs.problems import Problem
-from segments.kmeans.shapes import Definition, DefinitionError
+from segments.kmeans.engines.needs import UNSET
+from segments.kmeans.shapes import Definition, DefinitionError, EngineChoice
 from segments.models import Run, Segment, Segmentation
 from segments.reading import conditions_of
 from segments.storing import drop_assignments
@@ -67,6 +69,8 @@ def read_definition(value: Any) -> Definition:
     try:
         definition = Definition.from_json(value, known_features=list(feature_labels()))
         selecting.check(conditions_of(definition))
+        if definition.engine is EngineChoice.SPARK and not settings.SPARK_MASTER:
+            raise DefinitionError("/engine", "spark_unset", UNSET)
     except DefinitionError as error:
         raise InvalidDefinition(pointer=error.pointer, detail=error.detail) from error
     except selecting.InvalidCondition as problem:

@@ -4,14 +4,17 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from segments import reading, warming
+from segments import placing, reading, warming
 from segments.kmeans import fitting, preparing
+from segments.kmeans.engines import THREADS, Engine
 from segments.kmeans.model import Model
-from segments.kmeans.shapes import Definition, Fit, Prepared
+from segments.kmeans.shapes import Definition, EngineChoice, Fit, Prepared
 from segments.models import Run, Segment
 
 # Sums in another order differ in their last bits; these do not make another result.
 TOLERANCE = 1e-9
+# Another engine rounds otherwise: Spark's rows are single precision.
+TOLERANCE_ACROSS_ENGINES = 1e-6
 
 
 @dataclass(slots=True)
@@ -20,21 +23,23 @@ class Reproduction:
 
     differences     sentences; none when it is equal
     is_bitwise      whether inertia and centroids are the same to the last bit, too
+    tolerance       how far they may be apart, in parts of themselves, and count as equal
     """
 
     differences: list[str] = field(default_factory=list)
     is_bitwise: bool = False
+    tolerance: float = TOLERANCE
 
     @property
     def is_equal(self) -> bool:
         return not self.differences
 
 
-def reproduce(run: Run, *, threads: int = fitting.THREADS) -> Reproduction:
+def reproduce(run: Run, *, threads: int = THREADS, engine: EngineChoice = EngineChoice.AUTO) -> Reproduction:
     """Fit every number of segments that the run tried, from its definition and seed, on the customers of now.
 
     The run is done. When the customers are not those that it read, that is the one difference: nothing else can be
-    said then.
+    said then. `engine` is the run's own unless another is asked for. Raises what opening an engine does.
     """
     definition, model = Definition.from_json(run.definition), Model.from_json(run.model or {})
     columns = reading.read_features(definition)
@@ -45,21 +50,28 @@ def reproduce(run: Run, *, threads: int = fitting.THREADS) -> Reproduction:
         )
         return Reproduction([difference])
     prepared = preparing.prepare(columns.ids, columns.values, definition, levels=columns.levels)
-    found = Reproduction()
+    own = EngineChoice(model.fit["engine"])
+    place = own if engine is EngineChoice.AUTO else engine
+    found = Reproduction(tolerance=TOLERANCE if place is own else TOLERANCE_ACROSS_ENGINES)
+    with placing.opened(place, prepared, run, threads=threads) as opened:
+        _refit(run, model, prepared, opened, found)
+    return found
+
+
+def _refit(run: Run, model: Model, prepared: Prepared, engine: Engine, found: Reproduction) -> None:
     start = warming.before(Run.objects.filter(public_id=model.fit.get("from") or "").first())
     for k, inertia in run.candidates.order_by("k").values_list("k", "inertia"):
-        fit = fitting.fit(prepared, k, seed=run.seed, threads=threads)
-        fit, _warning = warming.gone_on(start, prepared, fit, threads=threads)
-        if not np.isclose(fit.inertia, inertia, rtol=TOLERANCE):
+        fit = fitting.fit(prepared, k, seed=run.seed, engine=engine)
+        fit, _warning = warming.gone_on(start, prepared, fit, engine=engine)
+        if not np.isclose(fit.inertia, inertia, rtol=found.tolerance):
             found.differences.append(f"With {k} segments the inertia was {inertia!r} and is {fit.inertia!r}.")
         if k == run.k:
             _compare(run, model, prepared, fit, found)
-    return found
 
 
 def _compare(run: Run, model: Model, prepared: Prepared, fit: Fit, found: Reproduction) -> None:
     apart = np.abs(fit.centroids - model.centroids).max()
-    if apart > TOLERANCE * max(1.0, float(np.abs(model.centroids).max())):
+    if apart > found.tolerance * max(1.0, float(np.abs(model.centroids).max())):
         found.differences.append(f"A centroid lies {apart:.3g} from where it was, in the prepared space.")
     found.is_bitwise = bool(np.array_equal(fit.centroids, model.centroids)) and fit.inertia == run.inertia
     if run.pruned_at is not None:

@@ -12,13 +12,13 @@ from django.utils.translation import gettext_noop
 
 from customers.attributes import feature_labels
 from customers.columns import Columns, count_customers, last_change
-from segmentation_site.jobs import memory
 from segmentation_site.jobs.leases import Lease
 from segmentation_site.jobs.problems import Problem
-from segments import judging, publishing, reading, storing, warming
+from segments import judging, placing, publishing, reading, storing, warming
 from segments.browsing.moves import count_moves
 from segments.charts import PALETTE
 from segments.kmeans import choosing, drifting, fitting, matching, measuring, preparing, profiling
+from segments.kmeans.engines import THREADS, TOLERANCE, Engine
 from segments.kmeans.matches import Matching
 from segments.kmeans.model import Model, ModelMismatch, ModelSegment
 from segments.kmeans.naming import suggest_names
@@ -27,8 +27,6 @@ from segments.models import Candidate, Origin, Run, Segment
 from segments.timetable import Timetable
 
 FAR_PERCENTILE = 99
-# Of every value there are, at the widest point: as read, as prepared, and what fitting and profiling copy.
-COPIES = 4
 
 
 class CannotSegment(Problem):
@@ -45,14 +43,15 @@ def execute(run: Run, lease: Lease[Run]) -> None:
     """
     definition = Definition.from_json(run.definition)
     lease.phase(gettext_noop("reading"))
-    memory.admit(_bytes_needed(definition))
+    place = placing.place(definition.engine, _values(definition))
     # Before reading: whoever changes meanwhile is looked at once more when the run is published.
     read_until = last_change()
     everything = reading.read_features(definition, also=_shown(definition))
     columns = everything.of(definition.feature_names)
     prepared = _prepare(columns, definition, lease)
     start = warming.before(run.segmentation.published_run) if run.origin != Origin.ASKED else None
-    tried = _try_each_k(run, prepared, definition, lease, start)
+    with placing.opened(place, prepared, run) as engine:
+        tried = _try_each_k(run, prepared, definition, lease, start, engine)
     choice, measured = _choose(run, prepared, tried, lease)
     fit = tried[choice.k].fit
     everybody, profiles = _profile(run, prepared, tried[choice.k], everything, lease)
@@ -75,7 +74,7 @@ def execute(run: Run, lease: Lease[Run]) -> None:
             reason=choice.reason,
             warnings=[*prepared.warnings, *([_sentence(tried[choice.k].warning)] if tried[choice.k].warning else [])],
             measures={"null_silhouette": choice.null_silhouette},
-            model=_model(run, prepared, fit, segments, columns.sha256, start).to_json(),
+            model=_model(run, prepared, fit, segments, columns.sha256, start, engine).to_json(),
             matching=(matched.to_json() if matched else {}) | moves,
             baseline=baseline,
             input_sha256=columns.sha256,
@@ -87,13 +86,10 @@ def execute(run: Run, lease: Lease[Run]) -> None:
             _publish_by_rule(run, tried[choice.k].warning)
 
 
-def _bytes_needed(definition: Definition) -> int:
-    return (
-        count_customers(reading.conditions_of(definition))
-        * (len(definition.features) + len(_shown(definition)))
-        * np.dtype(np.float64).itemsize
-        * COPIES
-    )
+def _values(definition: Definition) -> int:
+    """How many are read: customers times features and what is shown beside them."""
+    customers = count_customers(reading.conditions_of(definition))
+    return customers * (len(definition.features) + len(_shown(definition)))
 
 
 def _shown(definition: Definition) -> list[str]:
@@ -122,7 +118,12 @@ class Tried:
 
 
 def _try_each_k(
-    run: Run, prepared: Prepared, definition: Definition, lease: Lease[Run], start: warming.Before | None
+    run: Run,
+    prepared: Prepared,
+    definition: Definition,
+    lease: Lease[Run],
+    start: warming.Before | None,
+    engine: Engine,
 ) -> dict[int, Tried]:
     """Fit and measure every k, each stored as soon as it is known: the page draws the curve while it grows."""
     numbers = definition.candidates
@@ -134,12 +135,12 @@ def _try_each_k(
         lease.progress(done)
         started = time.perf_counter()
         try:
-            fit = fitting.fit(prepared, k, seed=run.seed, check=lease.check)
+            fit = fitting.fit(prepared, k, seed=run.seed, check=lease.check, engine=engine)
         except fitting.TooFewDistinctRows as error:
             if tried:
                 break
             raise CannotSegment(detail=str(error)) from error
-        fit, warning = warming.gone_on(start, prepared, fit)
+        fit, warning = warming.gone_on(start, prepared, fit, engine=engine)
         separation = measuring.separation(prepared, fit, salt=run.seed)
         measured = measuring.measure(prepared, fit, salt=run.seed, known=separation)
         stability = measuring.stability(prepared, fit, salt=run.seed, check=lease.check)
@@ -235,6 +236,7 @@ def _model(
     segments: Sequence[Segment],
     snapshot: str,
     start: warming.Before | None,
+    engine: Engine,
 ) -> Model:
     far = [float(np.percentile(fit.distance[fit.labels == group], FAR_PERCENTILE)) for group in range(fit.k)]
     return Model(
@@ -255,12 +257,13 @@ def _model(
             "from": start.run_id if start else None,
             "seed": run.seed,
             "n_init": fit.n_init,
-            "tol": fitting.TOLERANCE,
+            "tol": TOLERANCE,
             "iterations": fit.iterations,
             "inertia": fit.inertia,
-            "engine": "local",
-            "versions": {name: version(name) for name in ("scikit-learn", "numpy", "scipy", "pandas")},
-            "threads": fitting.THREADS,
+            "engine": engine.name,
+            "versions": {name: version(name) for name in ("scikit-learn", "numpy", "scipy", "pandas")}
+            | engine.versions,
+            "threads": THREADS,
         },
         categories=prepared.categories,
         reference=drifting.reference(prepared, fit),

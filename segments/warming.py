@@ -6,6 +6,7 @@ from django.utils.translation import gettext as _
 
 from segments.browsing import words
 from segments.kmeans import fitting, matching
+from segments.kmeans.engines import Engine
 from segments.kmeans.model import Model, ModelMismatch
 from segments.kmeans.shapes import Fit, Prepared
 from segments.models import Run
@@ -27,7 +28,7 @@ def before(run: Run | None) -> Before | None:
     return Before(run.public_id, Model.from_json(run.model)) if run is not None and run.model else None
 
 
-def gone_on(start: Before | None, prepared: Prepared, cold: Fit, *, threads: int = fitting.THREADS) -> tuple[Fit, str]:
+def gone_on(start: Before | None, prepared: Prepared, cold: Fit, *, engine: Engine) -> tuple[Fit, str]:
     """The fit that goes on from the segments of before, and a sentence where one from nowhere is much better.
 
     The cold fit itself where there is nothing to go on from: no model, other features, or another number of segments.
@@ -39,7 +40,7 @@ def gone_on(start: Before | None, prepared: Prepared, cold: Fit, *, threads: int
         centres = matching.goes_on_from(start.model, names, prepared)
     except ModelMismatch:
         return cold, ""
-    warm = fitting.go_on(prepared, centres, threads=threads)
+    warm = fitting.go_on(prepared, centres, engine=engine)
     if warm.inertia <= cold.inertia:
         return warm, ""
     better = 1 - cold.inertia / warm.inertia

@@ -152,6 +152,7 @@ _OF_PARAMETER: dict[str, Any] = {
     "delivery_id": "dlv_3m8k2c9d4f5g6h7j",
     "external_id": "17",
     "fields": ["first_name", "email"],
+    "format": "pmml",
     "page_size": 1000,
     "segment": "sgm_3m8k2c9d4f5g6h7j",
     "segmentation": "income-and-spending",

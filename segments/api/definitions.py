@@ -2,7 +2,7 @@
 
 from segmentation_site.http.schema import BOOLEAN, INTEGER, NUMBER, TEXT, Schema, list_of, nullable, one_of, shape
 from segments.kmeans.definition import Missing, Operator
-from segments.kmeans.shapes import Scaling, Transform
+from segments.kmeans.shapes import EngineChoice, Scaling, Transform
 
 _PARTS: dict[str, Schema] = {
     "features": list_of(
@@ -35,6 +35,7 @@ _PARTS: dict[str, Schema] = {
             optional=["value"],
         )
     ),
+    "engine": one_of([one.value for one in EngineChoice]),
 }
 _OPTIONAL = [name for name in _PARTS if name != "features"]
 DEFINITION = shape("Definition", _PARTS, optional=_OPTIONAL)

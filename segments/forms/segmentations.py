@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from django import forms
+from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 
 from segmentation_site.jobs.problems import Problem
@@ -13,7 +14,7 @@ from segments.browsing.features import AttributeOption, FeatureOption
 from segments.forms.conditions import ConditionRows
 from segments.forms.preparations import Preparation, Preparations
 from segments.forms.problems import put_problem
-from segments.kmeans.shapes import FEWEST_ROWS, LARGEST_K, Definition, Scaling
+from segments.kmeans.shapes import FEWEST_ROWS, LARGEST_K, Definition, EngineChoice, Scaling
 
 BEST, FIXED = "best", "fixed"
 
@@ -61,6 +62,16 @@ class SegmentationForm(forms.Form):
         required=False,
         help_text=_("The same seed, settings and customers give the same segments."),
     )
+    engine = forms.ChoiceField(
+        label=_("Where it is computed"),
+        widget=forms.RadioSelect,
+        choices=[
+            (EngineChoice.AUTO.value, _("Here, or on Spark if it is too large for one machine (recommended)")),
+            (EngineChoice.LOCAL.value, _("On the machine of the worker")),
+            (EngineChoice.SPARK.value, _("On Spark")),
+        ],
+        initial=EngineChoice.AUTO.value,
+    )
 
     definition: Definition
 
@@ -78,6 +89,8 @@ class SegmentationForm(forms.Form):
         self.customers = customers
         self._before = before
         self.fields["features"].choices = [(option.key, option.label) for option in options]  # type: ignore[attr-defined]
+        if not self.offers_spark:
+            del self.fields["engine"]
         self._preparations = Preparations(self, options, before)
         self.conditions = ConditionRows(
             self.data if self.is_bound else None, before=before.filter if before else (), attributes=attributes
@@ -97,7 +110,13 @@ class SegmentationForm(forms.Form):
             "k_max": high,
             "k": definition.k or 5,
             "seed": definition.seed,
+            "engine": definition.engine.value,
         }
+
+    @property
+    def offers_spark(self) -> bool:
+        """Whether there is a choice of where to compute."""
+        return bool(settings.SPARK_MASTER)
 
     @property
     def preparations(self) -> list[Preparation]:
@@ -107,7 +126,8 @@ class SegmentationForm(forms.Form):
     @property
     def is_prepared_otherwise(self) -> bool:
         """Whether something beyond the usual is asked for, so that it should be seen."""
-        return bool(self.errors) or self._preparations.is_unusual or bool(self.conditions.rows_filled)
+        is_elsewhere = self.offers_spark and self["engine"].value() != EngineChoice.AUTO
+        return bool(self.errors) or is_elsewhere or self._preparations.is_unusual or bool(self.conditions.rows_filled)
 
     @property
     def blocked(self) -> str:
@@ -144,6 +164,13 @@ class SegmentationForm(forms.Form):
             self._read_definition(cleaned)
         return cleaned
 
+    def _engine(self, cleaned: dict[str, Any]) -> EngineChoice:
+        """What is ticked; where there is no choice what was before, but for a Spark that is gone."""
+        if self.offers_spark:
+            return EngineChoice(cleaned["engine"])
+        before = self._before.engine if self._before else EngineChoice.AUTO
+        return EngineChoice.AUTO if before is EngineChoice.SPARK else before
+
     def _read_definition(self, cleaned: dict[str, Any]) -> None:
         fixed = cleaned["how"] == FIXED
         for name in ("k",) if fixed else ("k_min", "k_max"):
@@ -157,6 +184,7 @@ class SegmentationForm(forms.Form):
             seed=cleaned["seed"] or 0,
             as_of=self._before.as_of if self._before else None,
             filter=self.conditions.read(),
+            engine=self._engine(cleaned),
         )
         if cleaned.get("k_min") is not None and cleaned.get("k_max") is not None:
             wanted = replace(wanted, k_range=(cleaned["k_min"], cleaned["k_max"]))

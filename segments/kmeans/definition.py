@@ -33,6 +33,14 @@ class Scaling(StrEnum):
     NONE = "none"
 
 
+class EngineChoice(StrEnum):
+    """Where everybody is passed over; `auto` is this machine, or Spark for what is too large for it."""
+
+    AUTO = "auto"
+    LOCAL = "local"
+    SPARK = "spark"
+
+
 class Transform(StrEnum):
     """How a feature's values are bent before they are scaled; `rank` puts in its place what share lies below."""
 
@@ -122,6 +130,7 @@ class Definition:
     # The day from which purchases are looked back upon; None: the day of the run.
     as_of: date | None = None
     filter: tuple[Condition, ...] = ()
+    engine: EngineChoice = EngineChoice.AUTO
 
     @property
     def feature_names(self) -> list[str]:
@@ -145,6 +154,8 @@ class Definition:
             value["as_of"] = self.as_of.isoformat()
         if self.filter:
             value["filter"] = [condition.to_json() for condition in self.filter]
+        if self.engine is not EngineChoice.AUTO:
+            value["engine"] = self.engine.value
         return value
 
     @classmethod
@@ -158,7 +169,7 @@ class Definition:
         """
         if not isinstance(value, Mapping):
             raise DefinitionError("", "not_an_object", gettext_noop("The definition must be an object."))
-        refuse_unknown(value, {"features", "scaling", "k", "k_range", "seed", "as_of", "filter"}, "")
+        refuse_unknown(value, {"features", "scaling", "k", "k_range", "seed", "as_of", "filter", "engine"}, "")
         k = value.get("k", "auto")
         return cls(
             features=_features(value.get("features"), known_features),
@@ -168,6 +179,7 @@ class Definition:
             seed=whole(value.get("seed", 0), "/seed", 0, 2**31 - 1),
             as_of=_as_of(value.get("as_of")),
             filter=_filter(value.get("filter"), known_attributes),
+            engine=one_of(EngineChoice, value.get("engine", EngineChoice.AUTO), "/engine"),
         )
 
 

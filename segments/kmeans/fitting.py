@@ -5,17 +5,15 @@ to 67818. Many starts on few rows cost it more in calls than in arithmetic, so t
 and single precision; what they find goes on in scikit-learn, in double.
 """
 
-from collections.abc import Callable, Iterable
-from contextlib import AbstractContextManager
-from functools import cache
+from collections.abc import Iterable, Sequence
 from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.cluster import KMeans, kmeans_plusplus
-from threadpoolctl import ThreadpoolController
+from sklearn.cluster import kmeans_plusplus
 
-from segments.kmeans.model import nearest_two
+from segments.kmeans.engines import MAX_ITERATIONS, THREADS, TOLERANCE, Check, Ended, Engine, no_check
+from segments.kmeans.engines.local import Local, ended_on, limited
 from segments.kmeans.sampling import hashed_sample
 from segments.kmeans.shapes import Fit, FloatMatrix, FloatVector, IntVector, Prepared
 from segments.kmeans.wording import gettext_noop
@@ -39,19 +37,10 @@ SAMPLE_FOR_POLISH = 100_000
 MARGIN_ON_SAMPLE, CANDIDATES, POLISHING_PASSES = 0.02, 12, 10
 MARGIN_POLISHED = 0.01
 MARGIN_ENDED = 0.002
-MAX_ITERATIONS = 300
-TOLERANCE = 1e-4
-# Sums in another order differ in the last bits, and ties then fall otherwise: one thread, one result.
-THREADS = 1
 # Values worked on at once, 4 bytes each: they stay in a core's own cache.
 VALUES_AT_ONCE = 200_000
 
-Check = Callable[[], None]
 Single: TypeAlias = npt.NDArray[np.float32]
-
-
-def _no_check() -> None:
-    return None
 
 
 class TooFewDistinctRows(ValueError):
@@ -67,73 +56,38 @@ class TooFewDistinctRows(ValueError):
         )
 
 
-@cache
-def _libraries() -> ThreadpoolController:
-    # Looking for the libraries that have threads takes milliseconds.
-    return ThreadpoolController()
-
-
-def limited(threads: int = THREADS) -> AbstractContextManager[object]:
-    """Within it, BLAS and OpenMP use one thread, or as many as are said."""
-    limit: AbstractContextManager[object] = _libraries().limit(limits=threads)
-    return limit
-
-
-def fit(prepared: Prepared, k: int, *, seed: int, check: Check = _no_check, threads: int = THREADS) -> Fit:
+def fit(
+    prepared: Prepared,
+    k: int,
+    *,
+    seed: int,
+    check: Check = no_check,
+    threads: int = THREADS,
+    engine: Engine | None = None,
+) -> Fit:
     """The best partition of everybody into k groups that the restarts found.
 
     The same seed and the same customers give the same partition, whatever the order of rows. `check` is called
-    between steps and may raise to stop. Raises TooFewDistinctRows.
+    between steps and may raise to stop. `engine` passes over everybody, this machine unless another is given; samples
+    are worked on here. Raises TooFewDistinctRows.
     """
     _refuse_too_few(prepared.z, k)
-    # Sums depend on the order of their terms in the last bits.
-    z = prepared.z if _is_ascending(prepared.ids) else prepared.z[np.argsort(prepared.ids)]
-    with limited(threads):
-        if len(z) <= SMALL:
-            restarts = RESTARTS_TINY if len(z) <= TINY else RESTARTS_SMALL
-            best = _best_of_restarts(z, k, seed=seed, restarts=restarts, check=check)
-        else:
-            restarts = STARTS_ON_SAMPLE
-            best = _best_by_samples(prepared, z, k, seed=seed, check=check)
-        return partition(prepared.z, best.cluster_centers_, iterations=best.n_iter_, restarts=restarts)
+    engine = engine or Local(prepared, threads=threads)
+    if len(prepared.z) <= SMALL:
+        restarts = RESTARTS_TINY if len(prepared.z) <= TINY else RESTARTS_SMALL
+        best = _best_of_restarts(prepared, k, seed=seed, restarts=restarts, check=check, threads=threads, engine=engine)
+    else:
+        restarts = STARTS_ON_SAMPLE
+        best = _best_by_samples(prepared, k, seed=seed, check=check, threads=threads, engine=engine)
+    check()
+    return engine.partition(best.centres, iterations=best.iterations, restarts=restarts)
 
 
-def go_on(prepared: Prepared, centres: FloatMatrix, *, threads: int = THREADS) -> Fit:
+def go_on(prepared: Prepared, centres: FloatMatrix, *, threads: int = THREADS, engine: Engine | None = None) -> Fit:
     """The partition of everybody that starting from these centres (k, c) alone leads to."""
-    with limited(threads):
-        ended = lloyd(prepared.z, centres)
-        return partition(prepared.z, ended.cluster_centers_, iterations=ended.n_iter_, restarts=1)
-
-
-def partition(z: FloatMatrix, centroids: FloatMatrix, *, iterations: int, restarts: int) -> Fit:
-    """Assign everybody to the nearest centroid, groups in a stable order: largest first, then by centroid."""
-    scores = nearest_two(z, centroids)
-    sizes = np.bincount(scores.nearest, minlength=len(centroids))
-    order = np.lexsort((*centroids.T[::-1], -sizes))
-    # As numbered here, exact ties would fall to another of the nearest than when the model scores.
-    place = np.argsort(order)
-    is_tied = scores.distance == scores.runner_up_distance
-    nearest, runner_up = place[scores.nearest], place[scores.runner_up]
-    if is_tied.any():
-        again = nearest_two(z[is_tied], centroids[order])
-        nearest[is_tied], runner_up[is_tied] = again.nearest, again.runner_up
-    return Fit(
-        centroids=centroids[order],
-        labels=nearest,
-        distance=scores.distance,
-        runner_up=runner_up,
-        runner_up_distance=scores.runner_up_distance,
-        inertia=float(np.square(scores.distance).sum()),
-        iterations=iterations,
-        n_init=restarts,
-    )
-
-
-def lloyd(z: FloatMatrix, centres: FloatMatrix, most: int = MAX_ITERATIONS) -> KMeans:
-    """One fit from given starting centres: the contract that every engine fulfils."""
-    return KMeans(n_clusters=len(centres), init=centres, n_init=1, max_iter=most, tol=TOLERANCE, algorithm="lloyd").fit(
-        z
-    )
+    engine = engine or Local(prepared, threads=threads)
+    ended = engine.ended([centres])[0]
+    return engine.partition(ended.centres, iterations=ended.iterations, restarts=1)
 
 
 def starting_centres(z: FloatMatrix, k: int, seed: int) -> FloatMatrix:
@@ -241,12 +195,8 @@ def _drawn(cumulated: FloatVector, chances: FloatVector) -> IntVector:
     return drawn
 
 
-def _inertia(fitted: KMeans) -> float:
-    return float(fitted.inertia_)
-
-
-def _is_ascending(ids: IntVector) -> bool:
-    return bool(np.all(ids[1:] > ids[:-1]))
+def _inertia(ended: Ended) -> float:
+    return ended.inertia
 
 
 def _refuse_too_few(z: FloatMatrix, k: int) -> None:
@@ -259,10 +209,17 @@ def _refuse_too_few(z: FloatMatrix, k: int) -> None:
         raise TooFewDistinctRows(k, distinct)
 
 
-def _best_of_restarts(z: FloatMatrix, k: int, *, seed: int, restarts: int, check: Check) -> KMeans:
-    return min(
-        _ended(z, _begun(z, k, seed=seed, starts=restarts, passes=MAX_ITERATIONS, check=check)[:8], check), key=_inertia
-    )
+def _best_of_restarts(
+    prepared: Prepared, k: int, *, seed: int, restarts: int, check: Check, threads: int, engine: Engine
+) -> Ended:
+    z = _in_order(prepared)
+    with limited(threads):
+        begun = _begun(z, k, seed=seed, starts=restarts, passes=MAX_ITERATIONS, check=check)
+    return min(engine.ended(begun[:8], check), key=_inertia)
+
+
+def _in_order(prepared: Prepared) -> FloatMatrix:
+    return prepared.z[np.argsort(prepared.ids, kind="stable")]
 
 
 def _begun(z: FloatMatrix, k: int, *, seed: int, starts: int, passes: int, check: Check) -> list[FloatMatrix]:
@@ -280,16 +237,7 @@ def _begun(z: FloatMatrix, k: int, *, seed: int, starts: int, passes: int, check
     return _distinct(rows.in_own_units(np.concatenate(centres))[order])
 
 
-def _ended(z: FloatMatrix, starts: list[FloatMatrix], check: Check, most: int = MAX_ITERATIONS) -> list[KMeans]:
-    """scikit-learn's fits from these centres, the best first."""
-    ended = []
-    for centres in starts:
-        check()
-        ended.append(lloyd(z, centres, most))
-    return sorted(ended, key=_inertia)
-
-
-def _best_by_samples(prepared: Prepared, z: FloatMatrix, k: int, *, seed: int, check: Check) -> KMeans:
+def _best_by_samples(prepared: Prepared, k: int, *, seed: int, check: Check, threads: int, engine: Engine) -> Ended:
     """Many starts on a sample, the best few that differ polished on a larger one, then on everybody, ranked on
     everybody.
 
@@ -302,16 +250,24 @@ def _best_by_samples(prepared: Prepared, z: FloatMatrix, k: int, *, seed: int, c
         prepared.z[hashed_sample(prepared.ids, size, seed)]
         for size in (FIRST_ROWS, SAMPLE_FOR_STARTS, SAMPLE_FOR_POLISH)
     )
-    begun = _begun(few, k, seed=seed, starts=STARTS_ON_SAMPLE, passes=FIRST_PASSES, check=check)
-    on_sample = _ended(sample, begun, check)
-    on_larger = _ended(larger, _worth(on_sample, MARGIN_ON_SAMPLE)[:CANDIDATES], check, most=POLISHING_PASSES)
-    ended = _ended(larger, _worth(on_larger, MARGIN_POLISHED)[:BEST_KEPT], check)
-    return ended[0] if len(larger) == len(z) else _ended(z, _worth(ended, MARGIN_ENDED), check)[0]
+    with limited(threads):
+        begun = _begun(few, k, seed=seed, starts=STARTS_ON_SAMPLE, passes=FIRST_PASSES, check=check)
+        on_sample = _ranked(ended_on(sample, begun, check))
+        candidates = _worth(on_sample, MARGIN_ON_SAMPLE)[:CANDIDATES]
+        on_larger = _ranked(ended_on(larger, candidates, check, POLISHING_PASSES))
+        ended = _ranked(ended_on(larger, _worth(on_larger, MARGIN_POLISHED)[:BEST_KEPT], check))
+    is_everybody = len(larger) == len(prepared.z)
+    return ended[0] if is_everybody else _ranked(engine.ended(_worth(ended, MARGIN_ENDED), check))[0]
 
 
-def _worth(ended: list[KMeans], margin: float) -> list[FloatMatrix]:
+def _ranked(ended: Sequence[Ended]) -> list[Ended]:
+    """The best first."""
+    return sorted(ended, key=_inertia)
+
+
+def _worth(ended: Sequence[Ended], margin: float) -> list[FloatMatrix]:
     """Single that differ, of the fits that are not too far behind the first."""
-    return _distinct([one.cluster_centers_ for one in ended if one.inertia_ <= (1 + margin) * ended[0].inertia_])
+    return _distinct([one.centres for one in ended if one.inertia <= (1 + margin) * ended[0].inertia])
 
 
 def _distinct(found: Iterable[FloatMatrix]) -> list[FloatMatrix]:

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from segments.kmeans.fitting import Check, SideBySide, limited
+from segments.kmeans.engines import Check
+from segments.kmeans.engines.local import limited
+from segments.kmeans.fitting import SideBySide
 from segments.kmeans.model import nearest_two
 from segments.kmeans.sampling import hashed_sample
 from segments.kmeans.shapes import Fit, FloatMatrix, FloatVector, IntVector, Measured, Prepared

@@ -12,6 +12,7 @@ from segments.kmeans.checking import DefinitionError
 from segments.kmeans.definition import (
     LARGEST_K,
     Definition,
+    EngineChoice,
     FeatureChoice,
     Missing,
     Scaling,
@@ -19,7 +20,16 @@ from segments.kmeans.definition import (
 )
 
 # What people ask for has a module of its own and is found here, too.
-__all__ = ["LARGEST_K", "Definition", "DefinitionError", "FeatureChoice", "Missing", "Scaling", "Transform"]
+__all__ = [
+    "LARGEST_K",
+    "Definition",
+    "DefinitionError",
+    "EngineChoice",
+    "FeatureChoice",
+    "Missing",
+    "Scaling",
+    "Transform",
+]
 
 FloatMatrix: TypeAlias = npt.NDArray[np.float64]
 FloatVector: TypeAlias = npt.NDArray[np.float64]

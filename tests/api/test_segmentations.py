@@ -36,6 +36,9 @@ def test_a_program_defines_a_segmentation_and_finds_it_again() -> None:
         ({"k": 1}, "/definition/k"),
         ({"k_range": [9, 2]}, "/definition/k_range"),
         ({"scaling": "wild"}, "/definition/scaling"),
+        ({"engine": "cloud"}, "/definition/engine"),
+        # None is set here.
+        ({"engine": "spark"}, "/definition/engine"),
         ({"colour": "red"}, "/definition/colour"),
     ],
 )

@@ -113,3 +113,22 @@ def test_purchases_bring_a_ready_made_choice_of_recency_frequency_and_money(brow
     page = browser.get("/segmentations/new?preset=rfm").content.decode()
     assert "recency, frequency, money" in page
     assert 'value="recency" checked' in page
+
+
+def test_spark_is_offered_where_it_is_set_and_else_it_is_said_why_not(browser: Client, settings: object) -> None:
+    shown = browser.get("/segmentations/new").content.decode()
+    assert 'name="engine"' not in shown
+    assert "an operator sets SPARK_MASTER" in shown
+
+    settings.SPARK_MASTER = "local[2]"  # type: ignore[attr-defined]
+    assert "an operator sets SPARK_MASTER" not in browser.get("/segmentations/new").content.decode()
+    browser.post("/segmentations/new", FORM | {"engine": "spark"})
+    assert Segmentation.objects.get().definition["engine"] == "spark"
+    assert Run.objects.get().definition["engine"] == "spark"
+    shown = browser.get("/segmentations/by-income/edit").content.decode()
+    assert 'value="spark"' in shown
+    assert '<details class="card" open>' in shown
+
+    settings.SPARK_MASTER = ""  # type: ignore[attr-defined]
+    browser.post("/segmentations/by-income/edit", FORM)
+    assert "engine" not in Segmentation.objects.get().definition

@@ -6,6 +6,7 @@ from typing import Any
 
 from segmentation_site.jobs import leases
 from segments import defining, publishing, running, starting
+from segments.kmeans.shapes import Definition
 from segments.models import Assignment, Run, Segment, Segmentation
 
 
@@ -13,6 +14,11 @@ def segmentation(name: str, features: Sequence[str], *, scaling: str = "none", *
     """A saved segmentation."""
     definition = defining.read_definition({"features": list(features), "scaling": scaling, **more})
     return defining.create_segmentation(name=name, definition=definition)
+
+
+def values_of(segmentation: Segmentation) -> int:
+    """How many values a run of it reads: customers times features and the categories that are shown beside them."""
+    return running._values(Definition.from_json(segmentation.definition))
 
 
 def redefine(segmentation: Segmentation, **changes: Any) -> None:

@@ -8,6 +8,8 @@ import orjson
 from django.core.management.base import BaseCommand, CommandError
 
 from segmentation_site.jobs.models import JobStatus
+from segmentation_site.jobs.problems import Problem
+from segments.kmeans.shapes import EngineChoice
 from segments.models import Run
 
 
@@ -17,6 +19,12 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("run", metavar="RUN", help="the run's id, run_…")
         parser.add_argument("--threads", type=int, default=1, help="how many the fits may use; 1 by default")
+        parser.add_argument(
+            "--engine",
+            choices=[one.value for one in EngineChoice],
+            default=EngineChoice.AUTO.value,
+            help="where the fits are made; auto (default) is where the run made them",
+        )
         parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -29,7 +37,10 @@ class Command(BaseCommand):
             raise CommandError(f"{run.public_id} has no results: it is {run.state.label.lower()}.", returncode=2)
         if options["threads"] < 1:
             raise CommandError("--threads: at least 1.", returncode=2)
-        found = reproducing.reproduce(run, threads=options["threads"])
+        try:
+            found = reproducing.reproduce(run, threads=options["threads"], engine=EngineChoice(options["engine"]))
+        except Problem as problem:
+            raise CommandError(problem.detail) from problem
         if options["json"]:
             told = {
                 "run": run.public_id,

@@ -10,7 +10,7 @@ from django.core.management.base import BaseCommand, CommandError
 from segmentation_site.jobs.problems import Problem
 from segmentation_site.jobs.terminal import carry_out_here
 from segments import defining, running, starting
-from segments.kmeans.shapes import Definition, Scaling
+from segments.kmeans.shapes import Definition, EngineChoice, Scaling
 from segments.models import Run, Segmentation, SegmentProfile
 
 
@@ -26,7 +26,12 @@ class Command(BaseCommand):
         parser.add_argument("--k-range", default="2-10", help="what auto chooses from (default 2-10)")
         parser.add_argument("--scaling", choices=[scaling.value for scaling in Scaling], default=Scaling.STANDARD.value)
         parser.add_argument("--seed", default="0", help="the same seed gives the same segments (default 0)")
-        parser.add_argument("--engine", choices=["auto", "local"], default="auto")
+        parser.add_argument(
+            "--engine",
+            choices=[one.value for one in EngineChoice],
+            default=EngineChoice.AUTO.value,
+            help="auto (default) is this machine, or Spark, where that is set, for what is too large for it",
+        )
         parser.add_argument("--publish", action="store_true", help="let readers see the result at once")
         parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
 
@@ -54,6 +59,7 @@ class Command(BaseCommand):
                 "k": options["k"],
                 "k_range": [low, high] if high else [low],
                 "seed": options["seed"],
+                "engine": options["engine"],
             }
         )
         existing = Segmentation.objects.filter(name=" ".join(options["name"].split())).first()

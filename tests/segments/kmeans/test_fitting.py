@@ -7,6 +7,7 @@ import pytest
 from threadpoolctl import threadpool_limits
 
 from segments.kmeans import fitting
+from segments.kmeans.engines import local
 from segments.kmeans.fitting import TooFewDistinctRows, fit
 from segments.kmeans.model import nearest_two, squared_distances
 from segments.kmeans.shapes import FloatMatrix, IntVector, Prepared
@@ -88,14 +89,14 @@ def test_large_data_is_fitted_as_well_as_ten_full_restarts_would(
     everybody = given.prepared(data(100_000, 41))
     with threadpool_limits(1):
         starts = [fitting.starting_centres(everybody.z, k, start) for start in range(10)]
-        best = min(fitting.lloyd(everybody.z, centres).inertia_ for centres in starts)
+        best = min(local.lloyd(everybody.z, centres).inertia_ for centres in starts)
     assert fit(everybody, k, seed=0).inertia <= best * 1.001
 
 
 def test_what_ties_goes_where_the_finished_model_would_score_it() -> None:
     """Two groups that swap their numbers for their sizes, and rows exactly between them."""
     z = np.array([[0.0]] * 3 + [[1.0]] * 2 + [[2.0]] * 6)
-    found = fitting.partition(z, np.array([[0.0], [2.0]]), iterations=1, restarts=1)
+    found = local.partition(z, np.array([[0.0], [2.0]]), iterations=1, restarts=1)
     assert found.centroids.tolist() == [[2.0], [0.0]]
     assert found.labels.tolist() == nearest_two(z, found.centroids).nearest.tolist()
     assert found.runner_up.tolist() == nearest_two(z, found.centroids).runner_up.tolist()

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from segments.kmeans.fitting import fit, partition
+from segments.kmeans.engines.local import partition
+from segments.kmeans.fitting import fit
 from segments.kmeans.matches import Transition
 from segments.kmeans.matching import match
 from segments.kmeans.model import Model, ModelMismatch, ModelSegment
