@@ -100,7 +100,7 @@ class Trial:
     def send_again(self, task: str, pk: int, times: int) -> None:
         """The job's message once more, by the very broker."""
         socket = DataFolder(self.site.folder).redis_url.removeprefix("unix://")
-        app = Celery(broker=f"redis+socket://{socket}?virtual_host=0")
+        app = Celery(broker=f"redis+socket://{socket}?virtual_host=0", set_as_current=False)
         with app.connection_for_write() as connection:
             for _ in range(times):
                 app.send_task(task, args=[pk], connection=connection, queue="jobs")
