@@ -9,7 +9,6 @@ from contextvars import ContextVar
 from enum import StrEnum
 from typing import Any
 
-from axes.helpers import get_client_ip_address
 from axes.signals import user_locked_out
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.contrib.auth.signals import user_logged_in, user_logged_out, user_login_failed
@@ -18,6 +17,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext_lazy as _
 
 from segmentation_site.access.models import ApiKey, AuditEntry
+from segmentation_site.http.callers import address_of
 from segmentation_site.logs import request_id_now
 
 _request: ContextVar[HttpRequest | None] = ContextVar("audited_request", default=None)
@@ -35,6 +35,7 @@ class Action(StrEnum):
     SECOND_FACTOR_REMOVED = "second factor removed"
     PERSON_INVITED = "person invited"
     PERSON_CHANGED = "person changed"
+    PERSON_DELETED = "person deleted"
     KEY_MADE = "key made"
     KEY_ROTATED = "key rotated"
     KEY_REVOKED = "key revoked"
@@ -75,6 +76,7 @@ LABELS = {
     Action.SECOND_FACTOR_REMOVED: _("Second factor removed"),
     Action.PERSON_INVITED: _("Person invited"),
     Action.PERSON_CHANGED: _("Person changed"),
+    Action.PERSON_DELETED: _("Person deleted"),
     Action.KEY_MADE: _("API key made"),
     Action.KEY_ROTATED: _("API key rotated"),
     Action.KEY_REVOKED: _("API key revoked"),
@@ -148,7 +150,7 @@ def record(
         actor=known.get_username() if known else "",
         actor_id=known.pk if known else None,
         key_id=key.public_id if key else "",
-        address=get_client_ip_address(request) if request is not None else None,
+        address=address_of(request) if request is not None else None,
         request_id=request_id_now() if request is not None else "",
     )
 

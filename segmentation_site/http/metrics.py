@@ -16,6 +16,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.registry import Collector
 
+from segmentation_site.http.callers import address_of, came_through_a_proxy
 from segmentation_site.jobs.models import Job, JobStatus
 from segmentation_site.jobs.sweeping import job_models, last_sweep
 
@@ -103,7 +104,8 @@ def _may_see(request: HttpRequest) -> bool:
         expected = f"Bearer {settings.METRICS_TOKEN}"
         return hmac.compare_digest(request.headers.get("Authorization", "").encode(), expected.encode())
     # Behind a proxy everybody comes from this machine.
-    return "X-Forwarded-For" not in request.headers and ip_address(request.META["REMOTE_ADDR"]).is_loopback
+    address = address_of(request)
+    return not came_through_a_proxy(request) and address is not None and ip_address(address).is_loopback
 
 
 urlpatterns = [path("metrics", metrics, name="metrics")]

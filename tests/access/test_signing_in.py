@@ -11,10 +11,13 @@ from typing import Any
 
 import pytest
 import time_machine
+from axes.models import AccessAttempt
 from django.contrib.auth.models import User
+from django.contrib.sessions.backends.db import SessionStore
 from django.test import Client
 from django.utils import timezone
 
+from segmentation_site.access.models import AuditEntry, Authenticator
 from tests import given
 from tests.conftest import ROOT
 
@@ -44,6 +47,38 @@ def test_a_forwarded_address_that_nobody_vouches_for_unlocks_nothing(analyst: Us
         assert tries(Client(), "analyst", given.PASSWORD, **{name: "203.0.113.9"}) == LOCKED
 
 
+@pytest.mark.parametrize(
+    ("proxies", "forwarded", "believed"),
+    [
+        (1, "203.0.113.9", "203.0.113.9"),
+        (1, "192.0.2.1, 203.0.113.9", "203.0.113.9"),
+        (2, "192.0.2.1, 203.0.113.9, 10.0.0.7", "203.0.113.9"),
+        (1, "203.0.113.9:4711", "203.0.113.9"),
+        (1, "[2001:db8::7]:4711", "2001:db8::7"),
+        (2, "203.0.113.9", "127.0.0.1"),
+        (1, "192.0.2.1, unknown", "127.0.0.1"),
+        (1, "", "127.0.0.1"),
+        (0, "203.0.113.9", "127.0.0.1"),
+    ],
+)
+def test_behind_proxies_the_address_counts_that_they_saw_and_nothing_that_the_caller_wrote(
+    analyst: User, settings: Any, proxies: int, forwarded: str, believed: str
+) -> None:
+    settings.PROXY_COUNT = proxies
+    for _ in range(5):
+        tries(Client(), "analyst", "wrong", **{"X-Forwarded-For": forwarded})
+    assert AuditEntry.objects.filter(action="locked out").values_list("address", flat=True).get() == believed
+    assert AccessAttempt.objects.get().ip_address == believed
+
+
+def test_behind_a_proxy_one_guesser_locks_out_nobody_elsewhere(analyst: User, settings: Any) -> None:
+    settings.PROXY_COUNT = 1
+    for number in range(6):
+        last = tries(Client(), "analyst", "wrong", **{"X-Forwarded-For": f"192.0.2.{number}, 203.0.113.9"})
+    assert last == LOCKED, "what a caller writes in front unlocks nothing"
+    assert tries(Client(), "analyst", given.PASSWORD, **{"X-Forwarded-For": "198.51.100.7"}) == 302
+
+
 def test_only_that_name_from_that_address_is_locked(analyst: User, viewer: User) -> None:
     lock(Client())
     assert tries(Client(), "viewer", given.PASSWORD) == 302
@@ -64,9 +99,7 @@ def test_the_admin_has_no_sign_in_that_could_be_guessed_at(admin: User) -> None:
 
 
 def test_codes_of_a_second_factor_are_not_guessed_either(admin: User) -> None:
-    from django_otp.plugins.otp_totp.models import TOTPDevice
-
-    TOTPDevice.objects.create(user=admin, confirmed=True)
+    Authenticator.objects.filter(pk=Authenticator.new(admin).pk).update(confirmed=True)
     client = Client()
     assert tries(client, "admin", given.PASSWORD) == 302
     statuses = [client.post("/accounts/login/code", {"code": f"{n:06d}"}).status_code for n in range(6)]
@@ -135,6 +168,44 @@ def test_in_public_cookies_are_bound_to_the_host_pages_to_tls_and_passwords_hash
     told = dict(re.findall(r"^\W*(\w+) = (.*?)(?:\s+###)?$", outcome.stdout, flags=re.MULTILINE))
     assert [told[name] for name in names] == ["'__Host-sessionid'", "'__Host-csrftoken'", "True", "True"]
     assert told["PASSWORD_HASHERS"].startswith("['django.contrib.auth.hashers.Argon2PasswordHasher'")
+
+
+def test_the_check_of_deployments_finds_nothing_in_public(tmp_path: Path) -> None:
+    checked = started(tmp_path, PUBLIC, "manage.py", "check", "--deploy", "--fail-level", "INFO")
+    assert checked.returncode == 0, checked.stderr
+    assert "no issues (0 silenced)" in checked.stdout
+
+
+def test_whoever_planted_a_session_is_not_signed_in_by_it(analyst: User) -> None:
+    store = SessionStore()
+    store["planted"] = True
+    store.save()
+    session = str(store.session_key)
+    planted = Client()
+    planted.cookies["sessionid"] = session
+    assert tries(planted, "analyst", given.PASSWORD) == 302
+    assert planted.cookies["sessionid"].value != session
+    other = Client()
+    other.cookies["sessionid"] = session
+    assert other.get("/").status_code == 302
+
+
+@pytest.mark.parametrize(
+    "elsewhere",
+    [
+        "//evil.example",
+        "https://evil.example/",
+        "/\\evil.example",
+        "javascript:alert(1)",
+        "http:///evil.example",
+        "\\\\evil",
+    ],
+)
+def test_signing_in_leads_nowhere_else(analyst: User, elsewhere: str) -> None:
+    client = Client()
+    words = {"username": "analyst", "password": given.PASSWORD, "next": elsewhere}
+    assert client.post("/accounts/login/", words)["Location"] == "/"
+    assert client.get("/accounts/login/", {"next": elsewhere})["Location"] == "/"
 
 
 def started(folder: Path, settings: dict[str, str], *arguments: str) -> "subprocess.CompletedProcess[str]":

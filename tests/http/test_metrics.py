@@ -40,7 +40,10 @@ def test_jobs_waits_attempts_durations_and_sweeps_are_told(client: Client) -> No
 
 def test_a_stranger_finds_no_metrics(client: Client) -> None:
     assert client.get("/metrics", REMOTE_ADDR="192.0.2.7").status_code == 404
-    assert client.get("/metrics", headers={"X-Forwarded-For": "192.0.2.7"}).status_code == 404
+    for name in ("X-Forwarded-For", "X-Real-IP", "Forwarded", "Via", "X-Forwarded-Proto", "X-Forwarded-Host"):
+        assert client.get("/metrics", headers={name: "127.0.0.1"}).status_code == 404
+    # As on a unix socket: whoever is there need not be this machine's.
+    assert client.get("/metrics", REMOTE_ADDR="").status_code == 404
 
 
 def test_with_a_token_only_its_holder_reads_metrics(client: Client, settings: object) -> None:
