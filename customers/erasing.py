@@ -18,6 +18,7 @@ from customers.signals import customers_going
 from segmentation_site.access import audit
 from segmentation_site.access.audit import Action
 from segmentation_site.http import idempotency
+from segmentation_site.webhooks import outbox
 
 
 def erase(external_ids: Sequence[str], *, by: User | None = None) -> list[str]:
@@ -45,6 +46,7 @@ def erase(external_ids: Sequence[str], *, by: User | None = None) -> list[str]:
         Customer.objects.filter(pk__in=keys).delete()
         forgetting.forget_rejected_rows(ids, contacts)
         idempotency.forget(ids)
+        outbox.forget(contacts)
         forgetting.forget_files()
         for external_id in ids:
             audit.record(Action.CUSTOMER_ERASED, suppressing.digests(external_id)[0][:16], by=by)

@@ -1,6 +1,8 @@
-"""API keys: what marketing tools hold. The secret is shown once; the database keeps its prefix and an HMAC."""
+"""API keys, of which the database keeps the prefix and an HMAC; the audit trail; authenticator apps."""
 
-from typing import TYPE_CHECKING, ClassVar, Self
+import base64
+import secrets
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
@@ -8,7 +10,9 @@ from django.db import models
 from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+from django_otp.plugins.otp_totp.models import TOTPDevice
 
+from segmentation_site.access import sealing
 from segmentation_site.database.public_ids import PublicIdField
 
 if TYPE_CHECKING:
@@ -94,3 +98,41 @@ class AuditEntry(models.Model):
         from segmentation_site.access.audit import LABELS, Action
 
         return LABELS[Action(self.action)] if self.action in set(Action) else self.action
+
+
+class Authenticator(TOTPDevice):
+    """The authenticator app of one person. Its key is sealed, and bound to that person."""
+
+    personal_data: ClassVar = ()
+
+    KEY_BYTES = 20
+    PURPOSE = "keys of authenticators"
+
+    class Meta:
+        proxy = True
+        verbose_name = _("authenticator app")
+        verbose_name_plural = _("authenticator apps")
+
+    @classmethod
+    def new(cls, user: Any) -> Self:
+        """One with a key that nobody knows yet, to be confirmed."""
+        key = cls.sealed(secrets.token_bytes(cls.KEY_BYTES), user.pk)
+        return cls.objects.create(user=user, name="authenticator", confirmed=False, key=key)
+
+    @classmethod
+    def sealed(cls, key: bytes, user_pk: int) -> str:
+        """A key as the column keeps it: 64 letters."""
+        return base64.b64encode(sealing.seal(key, purpose=cls.PURPOSE, owner=str(user_pk))).decode()
+
+    @property
+    def bin_key(self) -> bytes:
+        """The key itself. Raises Unsealable."""
+        return sealing.unseal(base64.b64decode(self.key), purpose=self.PURPOSE, owner=str(self.user_id))
+
+    @property
+    def is_readable(self) -> bool:
+        """Whether the key was sealed under a secret key that still counts."""
+        try:
+            return bool(self.bin_key)
+        except sealing.Unsealable:
+            return False

@@ -1,9 +1,10 @@
-"""Who works with the site: inviting people, giving roles, letting nobody in any more, second factors.
+"""Who works with the site: inviting people, giving roles, letting nobody in any more, deleting them.
 
 Nobody's password is ever known to anybody else: who is invited, or has forgotten it, gets a link that lets them set one
 once.
 """
 
+from axes.models import AccessAttempt, AccessLog
 from django.contrib.auth.models import Group, User
 from django.contrib.auth.tokens import default_token_generator
 from django.db import IntegrityError, transaction
@@ -11,15 +12,11 @@ from django.urls import reverse
 from django.utils.encoding import force_bytes
 from django.utils.http import urlsafe_base64_encode
 from django.utils.translation import gettext_noop
-from django_otp.plugins.otp_static.models import StaticDevice, StaticToken
-from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from segmentation_site.access import audit
 from segmentation_site.access.audit import Action
 from segmentation_site.access.roles import Role
 from segmentation_site.jobs.problems import Problem
-
-RECOVERY_CODES = 10
 
 
 class NameTaken(Problem):
@@ -33,6 +30,13 @@ class LastAdmin(Problem):
     code = "last_admin"
     sentence = gettext_noop("{name} is the only admin who can sign in.")
     remedy = gettext_noop("Make somebody else an admin first.")
+    http_status = 409
+
+
+class StillComesIn(Problem):
+    code = "person_active"
+    sentence = gettext_noop("{name} may still sign in.")
+    remedy = gettext_noop("Take that away first, then delete.")
     http_status = 409
 
 
@@ -80,48 +84,17 @@ def _give(user: User, role: Role) -> None:
     user.groups.set([Group.objects.get_or_create(name=role.value)[0]])
 
 
-def has_second_factor(user: User) -> bool:
-    """Whether a password alone does not let them in."""
-    return TOTPDevice.objects.devices_for_user(user, confirmed=True).exists()
+def delete(user: User, *, by: User) -> None:
+    """Delete somebody who may not sign in any more, or never has; what they did stays on record under their name.
 
-
-def begin_second_factor(user: User) -> TOTPDevice:
-    """The device that is being added; the same one until it is confirmed."""
-    device = TOTPDevice.objects.filter(user=user, confirmed=False).first()
-    return device or TOTPDevice.objects.create(user=user, name="authenticator", confirmed=False)
-
-
-def confirm_second_factor(user: User, code: str) -> list[str] | None:
-    """Recovery codes, to be shown once, when the code is the device's own; None when it is not."""
-    with transaction.atomic():
-        device = TOTPDevice.objects.select_for_update().filter(user=user, confirmed=False).first()
-        if device is None or not device.verify_token(code):
-            return None
-        device.confirmed = True
-        device.save(update_fields=["confirmed"])
-        StaticDevice.objects.filter(user=user).delete()
-        recovery = StaticDevice.objects.create(user=user, name="recovery codes")
-        codes = [StaticToken.random_token() for _ in range(RECOVERY_CODES)]
-        StaticToken.objects.bulk_create(StaticToken(device=recovery, token=code) for code in codes)
-        audit.record(Action.SECOND_FACTOR_ADDED, user.username, by=user)
-    return codes
-
-
-def remove_second_factor(user: User, *, by: User) -> None:
-    """A password is enough again."""
-    with transaction.atomic():
-        TOTPDevice.objects.filter(user=user).delete()
-        StaticDevice.objects.filter(user=user).delete()
-        audit.record(Action.SECOND_FACTOR_REMOVED, user.username, by=by)
-
-
-def is_right_code(user: User, code: str) -> bool:
-    """Whether this code of their authenticator, or an unused recovery code, is theirs now; tries are slowed down.
-
-    Six digits are tried on the authenticator alone, everything else on the recovery codes alone, so that using one does
-    not slow down the other.
+    API keys, webhooks, runs and imports of theirs stay, as nobody's. Raises StillComesIn.
     """
-    kind = TOTPDevice if code.isdecimal() and len(code) == 6 else StaticDevice
     with transaction.atomic():
-        devices = kind.objects.select_for_update().filter(user=user, confirmed=True)
-        return any(device.verify_token(code) for device in devices)
+        held = User.objects.select_for_update().get(pk=user.pk)
+        if held.is_active and held.has_usable_password():
+            raise StillComesIn(name=held.username)
+        audit.record(Action.PERSON_DELETED, held.username, by=by)
+        # What the lock-out knows of them is by name.
+        AccessAttempt.objects.filter(username=held.username).delete()
+        AccessLog.objects.filter(username=held.username).delete()
+        held.delete()

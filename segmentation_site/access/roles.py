@@ -13,6 +13,7 @@ from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
+from django.utils.cache import add_never_cache_headers
 from django.utils.translation import gettext_noop
 
 P = ParamSpec("P")
@@ -85,7 +86,11 @@ def requires(deed: Deed) -> Callable[[Callable[P, HttpResponseBase]], Callable[P
                         deed=deed
                     )
                 )
-            return view(*args, **kwargs)
+            response = view(*args, **kwargs)
+            if not response.has_header("Cache-Control"):
+                # Neither the browser, whose back button outlives a sign-out, nor anything on the way keeps it.
+                add_never_cache_headers(response)
+            return response
 
         signed_in = login_required(guarded)
         signed_in.required_deed = deed  # type: ignore[attr-defined]

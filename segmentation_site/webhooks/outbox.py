@@ -36,6 +36,12 @@ def write(listeners: Iterable[Webhook], event: str, data: dict[str, str]) -> lis
     return deliveries
 
 
+def forget(values: Iterable[str]) -> None:
+    """Empty what receivers have answered where it holds one of these: they may name whom they were told of by id."""
+    for value in values:
+        Delivery.objects.filter(response_excerpt__icontains=value).update(response_excerpt="")
+
+
 def ring_on_commit() -> None:
     """Have somebody look for what is to be sent; when the broker is away the next sweep does."""
     transaction.on_commit(partial(bell.send, Delivery.sweep_task), robust=True)

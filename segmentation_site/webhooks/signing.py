@@ -1,30 +1,23 @@
 """Secrets of webhooks, and the signatures that receivers check: Standard Webhooks, https://www.standardwebhooks.com.
 
-A secret is `whsec_` and 32 random bytes in base64. At rest it is encrypted with AES-GCM under a key that HKDF derives
-from SECRET_KEY, and bound to its webhook; what was encrypted under one of SECRET_KEY_FALLBACKS is read as well.
+A secret is `whsec_` and 32 random bytes in base64. At rest it is sealed, and bound to its webhook.
 """
 
 import base64
 import hashlib
 import hmac
 import secrets
-from contextlib import suppress
 from datetime import datetime
-from functools import lru_cache
 
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-from django.conf import settings
 from django.utils.translation import gettext_noop
 
+from segmentation_site.access import sealing
 from segmentation_site.jobs.problems import Problem
 from segmentation_site.webhooks.models import Webhook
 
 PREFIX = "whsec_"
 SECRET_BYTES = 32
-NONCE_BYTES = 12
+PURPOSE = "secrets of webhooks"
 
 
 class Unreadable(Problem):
@@ -41,17 +34,15 @@ def new_secret() -> str:
 
 def seal(secret: str, public_id: str) -> bytes:
     """The secret as the database keeps it."""
-    nonce = secrets.token_bytes(NONCE_BYTES)
-    return nonce + _cipher(settings.SECRET_KEY).encrypt(nonce, secret.encode(), public_id.encode())
+    return sealing.seal(secret.encode(), purpose=PURPOSE, owner=public_id)
 
 
 def unseal(sealed: bytes | memoryview, public_id: str) -> str:
     """The secret again. Raises Unreadable when SECRET_KEY was changed, or the row is another's."""
-    nonce, encrypted = bytes(sealed[:NONCE_BYTES]), bytes(sealed[NONCE_BYTES:])
-    for secret_key in (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS):
-        with suppress(InvalidTag):
-            return _cipher(secret_key).decrypt(nonce, encrypted, public_id.encode()).decode()
-    raise Unreadable()
+    try:
+        return sealing.unseal(bytes(sealed), purpose=PURPOSE, owner=public_id).decode()
+    except sealing.Unsealable as error:
+        raise Unreadable() from error
 
 
 def headers(webhook: Webhook, event_id: str, body: bytes, *, at: datetime) -> dict[str, str]:
@@ -71,9 +62,3 @@ def headers(webhook: Webhook, event_id: str, body: bytes, *, at: datetime) -> di
 def _signature(secret: str, signed: bytes) -> str:
     key = base64.b64decode(secret.removeprefix(PREFIX))
     return "v1," + base64.b64encode(hmac.new(key, signed, hashlib.sha256).digest()).decode()
-
-
-@lru_cache(maxsize=8)
-def _cipher(secret_key: str) -> AESGCM:
-    derived = HKDF(algorithm=SHA256(), length=32, salt=None, info=b"secrets of webhooks").derive(secret_key.encode())
-    return AESGCM(derived)

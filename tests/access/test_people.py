@@ -1,4 +1,4 @@
-"""People come in by invitation, with the role that they were given, and with a second factor where they have one."""
+"""People come in by invitation, with the role that they were given, and are forgotten when they have gone."""
 
 import re
 from collections.abc import Callable
@@ -7,13 +7,12 @@ from urllib.parse import urlsplit
 
 import pytest
 import time_machine
+from axes.models import AccessAttempt
 from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
-from django_otp.oath import TOTP
-from django_otp.plugins.otp_totp.models import TOTPDevice
 
-from segmentation_site.access import people
+from segmentation_site.access import keys, people
 from segmentation_site.access.models import AuditEntry
 from segmentation_site.access.roles import Role
 from tests import given
@@ -92,84 +91,46 @@ def test_the_last_admin_stays_one(signed_in: SignIn, admin: User) -> None:
     assert (admin.is_superuser, admin.is_active) == (True, True)
 
 
-@pytest.fixture
-def code() -> Callable[[User], str]:
-    """`code(user)` is what the user's authenticator shows now; never the same twice."""
-    used: set[str] = set()
-
-    def show(user: User) -> str:
-        device = TOTPDevice.objects.get(user=user)
-        clock = TOTP(device.bin_key, drift=len(used))
-        clock.time = timezone.now().timestamp()
-        shown = f"{clock.token():06d}"
-        used.add(shown)
-        return shown
-
-    return show
-
-
-def with_second_factor(client: Client, user: User, code: Callable[[User], str]) -> list[str]:
-    """Add it as people do; the recovery codes."""
-    client.get("/accounts/second-factor")
-    page = client.post("/accounts/second-factor", {"code": code(user)})
-    assert page.status_code == 200
-    return list(page.context["codes"])
-
-
-def test_with_a_second_factor_the_password_alone_lets_nobody_in(
-    signed_in: SignIn, manager: User, code: Callable[[User], str]
+def test_who_comes_in_no_longer_can_be_deleted_and_the_trail_still_tells_what_they_did(
+    signed_in: SignIn, admin: User, analyst: User
 ) -> None:
-    recovery = with_second_factor(signed_in(manager), manager, code)
-    assert len(set(recovery)) == 10
-    client = Client()
-    answer = client.post("/accounts/login/?next=/segments/", {"username": "manager", "password": given.PASSWORD})
-    assert answer["Location"] == "/accounts/login/code"
-    assert client.get("/segments/").status_code == 302, "half signed in is not signed in"
-    assert client.post("/accounts/login/code", {"code": code(manager)})["Location"] == "/segments/"
-    assert client.get("/segments/").status_code == 200
+    signs_in("analyst", "wrong")
+    signs_in("analyst", given.PASSWORD)
+    key, secret = keys.create_key("Shop", scopes=["segments:read"], by=analyst)
+    client = signed_in(admin)
+    page = client.post(f"/people/{analyst.pk}/delete", follow=True).content.decode()
+    assert "analyst may still sign in" in page
+    assert User.objects.filter(pk=analyst.pk).exists()
+    client.post(f"/people/{analyst.pk}", {"role": "analyst"})
+    client.post(f"/people/{analyst.pk}/delete")
+    assert not User.objects.filter(pk=analyst.pk).exists()
+    assert not AccessAttempt.objects.filter(username="analyst").exists()
+    assert keys.find(secret) == key
+    deeds = list(AuditEntry.objects.filter(actor="analyst").values_list("action", flat=True))
+    assert deeds == ["key made", "signed in"]
+    assert AuditEntry.objects.get(action="person deleted").subject == "analyst"
 
 
-def test_a_code_works_once_and_so_does_a_recovery_code(
-    signed_in: SignIn, manager: User, code: Callable[[User], str]
-) -> None:
-    recovery = with_second_factor(signed_in(manager), manager, code)
-
-    def comes_in_with(given_code: str) -> bool:
-        client = Client()
-        client.post("/accounts/login/", {"username": "manager", "password": given.PASSWORD})
-        return client.post("/accounts/login/code", {"code": given_code}).status_code == 302
-
-    shown = code(manager)
-    assert comes_in_with(shown)
-    assert not comes_in_with(shown)
-    assert comes_in_with(recovery[0])
-    assert not comes_in_with(recovery[0])
+def test_an_invitation_that_nobody_took_up_can_be_deleted_and_its_link_is_dead(signed_in: SignIn, admin: User) -> None:
+    user = people.invite("zoe", email="zoe@example.com", role=Role.VIEWER, by=admin)
+    link = people.link_for(user)
+    page = signed_in(admin).post(f"/people/{user.pk}/delete", follow=True).content.decode()
+    assert "zoe@example.com" not in page
+    assert sets_password(link) == 410
 
 
-def test_the_admin_has_no_way_around_the_second_factor(
-    signed_in: SignIn, admin: User, code: Callable[[User], str]
-) -> None:
-    with_second_factor(signed_in(admin), admin, code)
-    client = Client()
-    assert client.get("/admin/login/?next=/admin/")["Location"] == "/accounts/login/?next=%2Fadmin%2F"
-    assert client.post("/admin/login/", {"username": "admin", "password": given.PASSWORD}).status_code == 405
-    assert client.get("/admin/").status_code == 302
+def test_nobody_is_called_by_the_name_of_another_at_the_same_moment(admin: User) -> None:
+    people.invite("zoe", email="", role=Role.VIEWER, by=admin)
+    with pytest.raises(people.NameTaken):
+        people.invite("zoe", email="", role=Role.ADMIN, by=admin)
+    assert people.role_of(User.objects.get(username="zoe")) == Role.VIEWER
 
 
-def test_only_the_password_removes_a_second_factor_or_an_admin_does(
-    signed_in: SignIn, manager: User, admin: User, code: Callable[[User], str]
-) -> None:
-    client = signed_in(manager)
-    with_second_factor(client, manager, code)
-    assert client.post("/accounts/second-factor", {"password": "wrong"}).status_code == 422
-    assert people.has_second_factor(manager)
-    client.post("/accounts/second-factor", {"password": given.PASSWORD})
-    assert not people.has_second_factor(manager)
-    with_second_factor(client, manager, code)
-    signed_in(admin).post(f"/people/{manager.pk}/second-factor")
-    assert signs_in("manager", given.PASSWORD)
-
-
-def test_the_code_is_asked_of_nobody_who_did_not_give_the_password() -> None:
-    assert Client().get("/accounts/login/code")["Location"] == "/accounts/login/"
-    assert Client().post("/accounts/login/code", {"code": "123456"})["Location"] == "/accounts/login/"
+def test_another_host_in_the_request_gets_into_no_link(signed_in: SignIn, admin: User) -> None:
+    client = signed_in(admin)
+    for headers in ({"Host": "evil.example"}, {"Host": "testserver@evil.example"}):
+        assert client.post("/people/new", {"username": "zoe", "role": "viewer"}, headers=headers).status_code == 400
+    forged = {"X-Forwarded-Host": "evil.example", "Forwarded": "host=evil.example"}
+    page = client.post("/people/new", {"username": "zoe", "role": "viewer"}, headers=forged).content.decode()
+    assert "evil.example" not in page
+    assert link_on(page)

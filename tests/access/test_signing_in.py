@@ -206,6 +206,7 @@ def test_signing_in_leads_nowhere_else(analyst: User, elsewhere: str) -> None:
     words = {"username": "analyst", "password": given.PASSWORD, "next": elsewhere}
     assert client.post("/accounts/login/", words)["Location"] == "/"
     assert client.get("/accounts/login/", {"next": elsewhere})["Location"] == "/"
+    assert client.post("/language", {"language": "en", "next": elsewhere})["Location"] == "/"
 
 
 def started(folder: Path, settings: dict[str, str], *arguments: str) -> "subprocess.CompletedProcess[str]":

@@ -5,11 +5,14 @@ import re
 
 import pytest
 from django.contrib.auth.models import User
-from django.test import Client
+from django.test import Client, RequestFactory
+from rest_framework.request import Request
+from rest_framework.response import Response
 
 from segmentation_site.access import keys
 from segmentation_site.access.roles import Role
 from segmentation_site.access.scopes import ANY_KEY, OF_DEED, Scope
+from segmentation_site.access.views import ApiView
 from tests import given
 from tests.api.answers import problem
 from tests.architecture.addresses import Address, endpoints
@@ -109,3 +112,22 @@ def test_somebody_without_a_role_may_nothing() -> None:
     browser.force_login(User.objects.create_user("nobody"), backend="django.contrib.auth.backends.ModelBackend")
     assert browser.get("/api/v1/me").json()["scopes"] == []
     problem(browser.get("/api/v1/attributes"), 403, "permission_denied")
+
+
+class Careless(ApiView):
+    """An endpoint whose author has thought of one method only."""
+
+    required_scope = {"GET": Scope.SEGMENTS_READ}
+
+    def get(self, request: Request) -> Response:
+        return Response({})
+
+    def post(self, request: Request) -> Response:
+        return Response({})
+
+
+def test_what_no_scope_is_named_for_is_refused_to_everybody() -> None:
+    _, secret = keys.create_key("a tool", scopes=[scope.value for scope in Scope], by=None)
+    door, make = Careless.as_view(), RequestFactory(headers={"Authorization": f"Bearer {secret}"})
+    assert door(make.get("/")).status_code == 200
+    assert door(make.post("/")).status_code == 403

@@ -101,3 +101,13 @@ def test_links_between_documents_lead_somewhere(page: Path) -> None:
 def test_every_decision_is_in_the_index() -> None:
     index = text_of(DECISIONS / "README.md")
     assert not [path.name for path in DECISIONS.glob("0*.md") if f"({path.name})" not in index]
+
+
+def test_each_threat_that_is_told_of_has_its_tests() -> None:
+    rows = text_of(ROOT / "SECURITY.md").partition("## Where it is tested")[2].splitlines()
+    named_tests = [re.findall(r"`([\w/]+\.py)::(\w+)`", row) for row in rows if row.startswith("| ")][2:]
+    assert len(named_tests) > 15
+    for tests in named_tests:
+        assert tests
+        missing = [name for path, name in tests if f"def {name}(" not in text_of(ROOT / "tests" / path)]
+        assert not missing

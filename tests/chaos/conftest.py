@@ -3,6 +3,7 @@
 import shutil
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -18,15 +19,22 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.chaos)
 
 
-@pytest.fixture(scope="module")
-def _trial() -> Iterator[Trial]:
+@contextmanager
+def site_for_trials(**more: str) -> Iterator[Trial]:
+    """One that runs in the block, with these settings beside the usual ones."""
     outside = Path(tempfile.mkdtemp(prefix="seg-chaos-"))
-    site = Site(outside / "data", free_port(), dict(QUICK))
+    site = Site(outside / "data", free_port(), QUICK | more)
     try:
         yield Trial(site).begin()
     finally:
         site.end()
         shutil.rmtree(outside, ignore_errors=True)
+
+
+@pytest.fixture(scope="module")
+def _trial() -> Iterator[Trial]:
+    with site_for_trials() as trial:
+        yield trial
 
 
 @pytest.fixture

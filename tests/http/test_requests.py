@@ -21,3 +21,37 @@ def test_a_page_of_something_that_no_column_could_name_is_not_there(
     browser = signed_in(admin)
     path = re.sub("<[^>]+>", "a%00b", f"/{address.route}")
     assert (browser.get(path).status_code, browser.post(path).status_code) == (404, 404)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/admin/customers/customer/?gender__exact=%00",
+        "/admin/segments/run/?a%00b=1",
+        "/audit/?to=9999-12-31",
+        "/audit/?from=9999-12-31&to=10000-01-01",
+        "/audit/export?to=9999-12-31",
+        "/audit/?search=%00&action=%00&after=%00",
+        "/people/?after=99999999999999999999",
+        "/customers/99999999999999999999",
+        "/customers/?after=99999999999999999999&sort=%00",
+        "/imports/?after=²",
+    ],
+)
+def test_an_address_that_asks_for_what_cannot_be_breaks_nothing(
+    path: str, signed_in: Callable[[User], Client], admin: User
+) -> None:
+    assert signed_in(admin).get(path).status_code in {200, 302, 404}
+
+
+@pytest.mark.parametrize("given", ["good-enough", "x" * 64])
+def test_an_id_of_a_request_that_a_proxy_gives_is_kept(given: str) -> None:
+    assert Client().get("/livez", headers={"X-Request-ID": given})["X-Request-ID"] == given
+
+
+@pytest.mark.parametrize(
+    "given", ["", "short", "x" * 65, "a b c d e f g", '","level":"error', "forged-line\n", "ünïcödé-id"]
+)
+def test_an_id_of_a_request_that_could_forge_a_line_of_the_log_is_not(given: str) -> None:
+    answered = Client().get("/livez", headers={"X-Request-ID": given})["X-Request-ID"]
+    assert re.fullmatch(r"req_[0-9a-f]{32}", answered)

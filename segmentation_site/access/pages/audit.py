@@ -69,20 +69,22 @@ def _found(request: HttpRequest) -> QuerySet[AuditEntry]:
         found = found.filter(text | Q(address__startswith=search))
     if action := asked(request, "action"):
         found = found.filter(action=action)
-    if first := _day(asked(request, "from")):
+    if first := _beginning(asked(request, "from")):
         found = found.filter(at__gte=first)
-    if last := _day(asked(request, "to")):
-        found = found.filter(at__lt=last + timedelta(days=1))
+    if end := _beginning(asked(request, "to"), days_later=1):
+        found = found.filter(at__lt=end)
     return found
 
 
-def _day(text: str) -> datetime | None:
-    """The beginning of a day; nonsense asks for nothing."""
+def _beginning(text: str, *, days_later: int = 0) -> datetime | None:
+    """The beginning of a day, or of one after it; nonsense, and what lies beyond all days, asks for nothing."""
     try:
         day = parse_date(text)
-    except ValueError:
+        if day is None:
+            return None
+        return timezone.make_aware(datetime(day.year, day.month, day.day)) + timedelta(days=days_later)  # noqa: DTZ001 - made aware
+    except (ValueError, OverflowError):
         return None
-    return timezone.make_aware(datetime(day.year, day.month, day.day)) if day else None  # noqa: DTZ001 - made aware
 
 
 urlpatterns = [

@@ -15,6 +15,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from segmentation_site.access import people as room
+from segmentation_site.access import second_factor
 from segmentation_site.access.roles import Deed, Role, requires
 from segmentation_site.http.lists import newest_first
 from segmentation_site.jobs.problems import Problem
@@ -109,8 +110,22 @@ def person_change(request: HttpRequest, pk: int) -> HttpResponse:
 def person_second_factor(request: HttpRequest, pk: int) -> HttpResponse:
     """For somebody who lost their phone and their recovery codes."""
     user = get_object_or_404(User, pk=pk)
-    room.remove_second_factor(user, by=cast(User, request.user))
+    second_factor.remove(user, by=cast(User, request.user))
     messages.success(request, _("“{name}” signs in with the password alone again.").format(name=user.username))
+    return redirect("people")
+
+
+@requires(Deed.ADMINISTER)
+@require_POST
+def person_delete(request: HttpRequest, pk: int) -> HttpResponse:
+    """Somebody who does not come in any more is forgotten; the audit trail keeps what they did."""
+    user = get_object_or_404(User, pk=pk)
+    try:
+        room.delete(user, by=cast(User, request.user))
+    except Problem as problem:
+        messages.error(request, problem.detail)
+    else:
+        messages.success(request, _("“{name}” is deleted.").format(name=user.username))
     return redirect("people")
 
 
@@ -118,6 +133,7 @@ urlpatterns = [
     path("people/", people, name="people"),
     path("people/new", person_new, name="person_new"),
     path("people/<int:pk>", person_change, name="person_change"),
+    path("people/<int:pk>/delete", person_delete, name="person_delete"),
     path("people/<int:pk>/link", person_link, name="person_link"),
     path("people/<int:pk>/second-factor", person_second_factor, name="person_second_factor"),
 ]
