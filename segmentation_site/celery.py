@@ -22,8 +22,12 @@ logger = logging.getLogger(__name__)
 
 app = Celery("segmentation_site")
 app.config_from_object("django.conf:settings", namespace="CELERY")
-# Tasks bring the heavy libraries along; the web and the scheduler ring by name and need none of them.
-if os.environ.get("SEGMENTATION_PROCESS") not in ("web", "scheduler"):
+# Tasks bring the heavy libraries along; the web and the scheduler ring by name and need none of them, and who sends
+# deliveries needs only its own.
+_process = os.environ.get("SEGMENTATION_PROCESS")
+if _process == "sender":
+    app.autodiscover_tasks(["segmentation_site.webhooks"])
+elif _process not in ("web", "scheduler"):
     app.autodiscover_tasks()
 
 
@@ -66,6 +70,10 @@ def _fail_before_the_machine_is_out_of_memory(**kwargs: Any) -> None:
 @worker_ready.connect
 def _keep_sweeping(**kwargs: Any) -> None:
     """What a worker that died has left behind is taken up at once, and also while the scheduler is away for good."""
+    if _process == "sender":
+        # What is to be sent at once; later sweeps ring for it.
+        app.send_task("webhooks.send_due", retry=False)
+        return
     threading.Thread(target=_ring_for_sweeps, name="sweeps", daemon=True).start()
 
 

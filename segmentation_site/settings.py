@@ -10,7 +10,9 @@ import environ
 from csp.constants import NONE, SELF, UNSAFE_EVAL, UNSAFE_INLINE
 from django.core.exceptions import ImproperlyConfigured
 
+from segmentation_site import queues
 from segmentation_site.appearance import UNFOLD  # noqa: F401 - the admin theme reads it here
+from segmentation_site.description import SPECTACULAR_SETTINGS  # noqa: F401 - drf-spectacular reads it here
 from segmentation_site.embedded.folder import DataFolder
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -207,7 +209,7 @@ CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = False
 CELERY_TASK_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]
-CELERY_TASK_DEFAULT_QUEUE = "jobs"
+CELERY_TASK_DEFAULT_QUEUE, CELERY_TASK_QUEUES, CELERY_TASK_ROUTES = queues.JOBS, queues.QUEUES, queues.ROUTES
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = False
@@ -335,27 +337,6 @@ REST_FRAMEWORK = {
     "EXCEPTION_HANDLER": "segmentation_site.http.problems.as_problem",
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
     "COERCE_DECIMAL_TO_STRING": False,
-}
-
-SPECTACULAR_SETTINGS = {
-    "TITLE": "Customer segmentation API",
-    "DESCRIPTION": "Segments, their members and profiles, and the customers behind them. "
-    "Ids are opaque strings that keep their meaning over refits.",
-    "VERSION": "1",
-    "OAS_VERSION": "3.1.0",
-    "SCHEMA_PATH_PREFIX": r"/api/v1",
-    "SERVE_INCLUDE_SCHEMA": False,
-    "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
-    "SERVE_AUTHENTICATION": [],
-    "COMPONENT_SPLIT_REQUEST": True,
-    "SWAGGER_UI_DIST": "SIDECAR",
-    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
-    "SORT_OPERATIONS": False,
-    "PREPROCESSING_HOOKS": ["segmentation_site.http.schema.only_described"],
-    "POSTPROCESSING_HOOKS": [
-        "segmentation_site.http.schema.add_shapes",
-        "segmentation_site.http.examples.add_examples",
-    ],
 }
 
 # ---- language, time, logs --------------------------------------------------------------------------------------------

@@ -72,7 +72,7 @@ def keep_up(
             supervisor.start("web")
             # The first page comes a second sooner when the others wait for it.
             is_open = _answers(site)
-            supervisor.start("worker", "scheduler")
+            supervisor.start("worker", "sender", "scheduler")
             # Last of all, so that no password is made and then not shown because something else failed.
             password = make_first_admin()
             connection.close()

@@ -1,4 +1,4 @@
-"""Keeping the site up: PostgreSQL, Valkey, web, worker and scheduler under supervisor, restarted when they die,
+"""Keeping the site up: PostgreSQL, Valkey, web, worker, sender and scheduler under supervisor, restarted when they die,
 stopped in order.
 
 supervisor restarts and stops; what it cannot do is done here: making and migrating the database first, saying who
@@ -26,6 +26,7 @@ from xmlrpc.client import ServerProxy
 import psutil
 from supervisor.xmlrpc import SupervisorTransport
 
+from segmentation_site import queues
 from segmentation_site.embedded import postgres, servers, valkey
 from segmentation_site.embedded.folder import DataFolder, DataFolderProblem
 
@@ -34,9 +35,11 @@ MARK = "SEGMENTATION_SUPERVISED_FOLDER"
 # Gunicorn's workers touch a file each second to show that they live: in memory that never waits for a disk.
 IN_MEMORY = Path("/dev/shm")  # noqa: S108 - gunicorn makes its files in it safely
 ROOT = Path(__file__).resolve().parent.parent.parent
-# In the order of starting; stopping goes backwards: scheduler, worker, web, Valkey, PostgreSQL.
+# In the order of starting; stopping goes backwards: scheduler, sender, worker, web, Valkey, PostgreSQL.
 SERVERS = ("postgres", "valkey")
-SITE = ("web", "worker", "scheduler")
+SITE = ("web", "worker", "sender", "scheduler")
+# So many receivers may be slow at once before others wait for them.
+SENDER_THREADS = 4
 LEFTOVER_SECONDS = 15
 HIGHEST_PORT = 65535
 
@@ -218,7 +221,7 @@ class Supervisor:
             servers.wait_until(lambda: valkey.is_ready(folder), "Valkey", folder.logs / "valkey.log", self._process)
 
     def start(self, *names: str) -> None:
-        """Start some of `web`, `worker` and `scheduler`."""
+        """Start some of `web`, `worker`, `sender` and `scheduler`."""
         for name in names:
             self._call().startProcess(name, False)
 
@@ -274,6 +277,7 @@ class Supervisor:
             "valkey": (valkey.command(folder) if self.site.embedded_valkey else [], "TERM", 30),
             "web": (self._web(), "TERM", 30),
             "worker": (self._worker(), "TERM", 60),
+            "sender": (self._sender(), "TERM", 30),
             "scheduler": (self._scheduler(), "TERM", 15),
         }[name]
         prefix = _told_of_parents_death(stop_signal)
@@ -311,6 +315,9 @@ class Supervisor:
             *("--worker-class", "gthread", "--threads", str(site.web_threads)),
             # A stream of a million members may take its time; gthread only watches that the worker itself lives.
             *("--timeout", "60", "--graceful-timeout", "20"),
+            # The usual 4,094 bytes are too few for some addresses with a cursor and names; what is longer is refused
+            # by gunicorn, in a form of its own.
+            *("--limit-request-line", "8190"),
             *("--logger-class", "segmentation_site.embedded.web_logging.SharedLogger"),
             *("--control-socket", str(site.folder.sockets / "gunicorn.ctl")),
             *shared_memory,
@@ -319,9 +326,19 @@ class Supervisor:
     def _worker(self) -> list[str]:
         return [
             *(sys.executable, "-m", "celery", "-q", "-A", "segmentation_site", "worker"),
+            *("--queues", queues.JOBS),
             *("--concurrency", str(self.site.worker_concurrency)),
             *("--loglevel", "INFO", "--without-gossip", "--without-mingle"),
             *("--max-memory-per-child", "2000000"),
+        ]
+
+    def _sender(self) -> list[str]:
+        """A worker for deliveries alone, in threads: they mostly wait for others."""
+        return [
+            *(sys.executable, "-m", "celery", "-q", "-A", "segmentation_site", "worker"),
+            *("--hostname", f"{queues.SENDER_NODE}%h", "--queues", queues.DELIVERIES),
+            *("--pool", "threads", "--concurrency", str(SENDER_THREADS)),
+            *("--loglevel", "INFO", "--without-gossip", "--without-mingle"),
         ]
 
     def _scheduler(self) -> list[str]:

@@ -29,6 +29,8 @@ _VALUES: dict[str, Any] = {
     "Import.id": "imp_3m8k2c9d4f5g6h7j",
     "JobError.code": "memory",
     "JobError.detail": "This needs more memory than one job may take.",
+    "Usage.calls": 1440,
+    "Usage.hours": 24,
     "Key.id": "key_3m8k2c9d4f5g6h7j",
     "Key.name": "Newsletter tool",
     "Limits.calls": 600,

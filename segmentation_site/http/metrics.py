@@ -87,8 +87,9 @@ def _connections() -> Iterator[Metric]:
     yield GaugeMetricFamily(f"{PREFIX}_database_connections", "Connections to the database.", value=count)
 
 
-_registry = CollectorRegistry(auto_describe=False)
-_registry.register(JobCollector())
+# Applications that keep other work than jobs add what they tell of it.
+registry = CollectorRegistry(auto_describe=False)
+registry.register(JobCollector())
 
 
 @require_safe
@@ -96,7 +97,7 @@ def metrics(request: HttpRequest) -> HttpResponse:
     """For whoever has METRICS_TOKEN as its bearer token; without one, for this machine alone. Nobody else finds it."""
     if not _may_see(request):
         raise Http404
-    return HttpResponse(generate_latest(_registry), content_type=CONTENT_TYPE_LATEST)
+    return HttpResponse(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
 
 
 def _may_see(request: HttpRequest) -> bool:

@@ -1,5 +1,6 @@
 """Lists a page at a time, by key: every page costs the same, and nothing is skipped or repeated while rows come in."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -20,6 +21,8 @@ PAGE_SIZE = 100
 LARGEST_PAGE = 1000
 CURSOR = "cursor"
 LONGEST_CURSOR = 500
+# What signed objects are written with.
+_CURSOR = re.compile("[A-Za-z0-9._-]+")
 
 
 class InvalidCursor(Problem):
@@ -29,7 +32,7 @@ class InvalidCursor(Problem):
 
 
 def _text_of_cursor(text: str) -> str:
-    if not 0 < len(text) <= LONGEST_CURSOR:
+    if not 0 < len(text) <= LONGEST_CURSOR or not _CURSOR.fullmatch(text):
         raise ValueError("Take it from `next` of the page before.")
     return text
 
@@ -40,7 +43,7 @@ PAGING = (
         CURSOR,
         "Where the page before ended; opaque, taken from its `next`.",
         _text_of_cursor,
-        {"type": "string", "minLength": 1, "maxLength": LONGEST_CURSOR},
+        {"type": "string", "minLength": 1, "maxLength": LONGEST_CURSOR, "pattern": f"^{_CURSOR.pattern}$"},
     ),
 )
 

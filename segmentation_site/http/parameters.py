@@ -23,6 +23,7 @@ class Parameter:
     read: Callable[[str], Any]
     schema: Mapping[str, Any] = field(default_factory=lambda: {"type": "string"})
     default: Any = None
+    is_required: bool = False
 
 
 def read_query(query: QueryDict, parameters: Iterable[Parameter]) -> dict[str, Any]:
@@ -42,6 +43,13 @@ def read_query(query: QueryDict, parameters: Iterable[Parameter]) -> dict[str, A
                 values[name] = known[name].read(texts[0])
             except ValueError as error:
                 faults.append(Fault(pointer, "invalid_parameter", f"{name}: {error}"))
+    faults += [
+        Fault(
+            IN_QUERY + name, "required", f"Give {name}: {parameter.description[0].lower()}{parameter.description[1:]}"
+        )
+        for name, parameter in known.items()
+        if parameter.is_required and name not in query
+    ]
     if faults:
         raise InvalidRequest(faults)
     return values
@@ -100,7 +108,7 @@ def moment(name: str, description: str) -> Parameter:
     return Parameter(name, description, read, {"type": "string", "format": "date-time"})
 
 
-def text(name: str, description: str, *, longest: int = 200) -> Parameter:
+def text(name: str, description: str, *, longest: int = 200, is_required: bool = False) -> Parameter:
     """Any text that a column could hold."""
 
     def read(given: str) -> str:
@@ -108,7 +116,8 @@ def text(name: str, description: str, *, longest: int = 200) -> Parameter:
             raise ValueError(f"Give a text of 1 to {longest} characters.")
         return given
 
-    return Parameter(name, description, read, {"type": "string", "minLength": 1, "maxLength": longest})
+    schema = {"type": "string", "minLength": 1, "maxLength": longest}
+    return Parameter(name, description, read, schema, is_required=is_required)
 
 
 def names(name: str, description: str, known: Callable[[], Sequence[str]]) -> Parameter:

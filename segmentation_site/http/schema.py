@@ -196,6 +196,7 @@ class ProblemAutoSchema(AutoSchema):
                     dict(one.schema),
                     OpenApiParameter.QUERY,
                     description=one.description,
+                    required=one.is_required,
                     explode=False if one.schema.get("type") == "array" else None,
                 )
                 for one in query

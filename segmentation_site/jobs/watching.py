@@ -10,6 +10,7 @@ from django.conf import settings
 from django.utils import timezone
 from django.utils.text import capfirst
 
+from segmentation_site import queues
 from segmentation_site.jobs.models import Job, JobStatus
 from segmentation_site.language.saying import said
 
@@ -105,7 +106,8 @@ def workers_alive() -> list[str]:
         # Celery would try a broker that is away for six seconds before it gave up, on every look at a waiting job.
         with redis.Redis.from_url(settings.REDIS_URL, socket_timeout=0.5, socket_connect_timeout=0.5) as broker:
             broker.ping()
-        return sorted(name for answer in current_app.control.ping(timeout=0.5) for name in answer)
+        names = (name for answer in current_app.control.ping(timeout=0.5) for name in answer)
+        return sorted(name for name in names if not name.startswith(queues.SENDER_NODE))
     except Exception as error:
         logger.warning("The workers could not be asked for a sign of life: %s", error)
         return []

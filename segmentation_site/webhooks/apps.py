@@ -11,4 +11,8 @@ class WebhooksConfig(AppConfig):
     prune_task = "webhooks.prune"
 
     def ready(self) -> None:
+        from segmentation_site.http import metrics
         from segmentation_site.webhooks import receivers  # noqa: F401 - hears which jobs end
+        from segmentation_site.webhooks.figures import DeliveryCollector
+
+        metrics.registry.register(DeliveryCollector())

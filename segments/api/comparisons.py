@@ -53,7 +53,7 @@ class RunCompare(ApiView):
     """Two runs beside each other."""
 
     required_scope = Scope.SEGMENTS_READ
-    query = {"GET": (text("with", "The id of another run of the same segmentation; needed."),)}
+    query = {"GET": (text("with", "The id of another run of the same segmentation.", is_required=True),)}
 
     @operation(
         "Compare two runs",
@@ -65,8 +65,6 @@ class RunCompare(ApiView):
     def get(self, request: Request, public_id: str) -> Response:
         run = _find(public_id)
         wanted = self.asked["with"]
-        if wanted is None:
-            raise InvalidRequest.at(f"{IN_QUERY}with", "required", "Say with which other run: its id.")
         if wanted == public_id:
             raise InvalidRequest.at(f"{IN_QUERY}with", "same_run", "This is the run itself: name another one.")
         other = _runs().filter(public_id=wanted, segmentation=run.segmentation_id).first()

@@ -40,7 +40,7 @@ UPDATED_SINCE = Parameter(
     "Only customers that changed at this time or later; or, so that nothing is missed or seen twice, the "
     "`change_sequence` of the last customer that you have seen: only those that changed after it.",
     _since,
-    {"oneOf": [MOMENT, INTEGER]},
+    {"oneOf": [MOMENT, INTEGER | {"minimum": 0, "maximum": 10**18 - 1}]},
 )
 
 
@@ -111,7 +111,7 @@ class CustomerOne(ApiView):
     @operation(
         "Add or change one customer",
         batches.WRITTEN,
-        body={key: value for key, value in batches.GIVEN.items() if key not in ("required", "properties")},
+        body={key: value for key, value in batches.GIVEN.items() if key != "properties"},
         refuses=[412],
         headers=["If-Match"],
         description="What is not given stays, null clears. The values are checked as the cells of a file are. With "

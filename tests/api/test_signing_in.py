@@ -40,7 +40,11 @@ def test_a_key_opens_the_api_and_tells_what_it_is(client: Client) -> None:
     assert told["user"] is None
     assert told["scopes"] == ["members:read", "segments:read"]
     assert told["limits"] == {"calls": 600, "seconds": 60, "page_size": 1000}
+    assert told["usage"] == {"calls": 1, "hours": 24, "last_used_at": None}
     assert secret not in answer.content.decode()
+    again = client.get(ME, headers={"Authorization": f"Bearer {secret}"}).json()["usage"]
+    assert again["calls"] == 2
+    assert again["last_used_at"].endswith("Z")
 
 
 def test_without_a_key_the_api_says_how_to_sign_in(client: Client) -> None:

@@ -23,7 +23,7 @@ from tests import given
 from tests.embedded.processes import Site, free_port, kill, manage, names_of, processes_of, server_seen_by_a_command
 from tests.given import eventually
 
-IN_THE_ORDER_OF_STOPPING = ["scheduler", "worker", "web", "valkey", "postgres"]
+IN_THE_ORDER_OF_STOPPING = ["scheduler", "sender", "worker", "web", "valkey", "postgres"]
 
 
 def sign_in_at(site: Site, password: str) -> str:
@@ -96,7 +96,7 @@ def test_a_port_in_use_is_said_before_anything_is_made(site: Site, folder: Path)
 
 
 @pytest.mark.chaos
-@pytest.mark.parametrize("name", ["postgres", "valkey", "web", "worker", "scheduler"])
+@pytest.mark.parametrize("name", ["postgres", "valkey", "web", "worker", "sender", "scheduler"])
 def test_what_dies_comes_back(site: Site, name: str) -> None:
     before = site.process_of(name)
     psutil.Process(before).kill()
@@ -196,7 +196,7 @@ def test_with_servers_of_ones_own_only_the_site_itself_is_started(folder: Path, 
     try:
         site.start()
         assert site.status("/readyz") == 200
-        assert set(re.findall(r"spawned: '(\w+)'", site.log)) == {"web", "worker", "scheduler"}
+        assert set(re.findall(r"spawned: '(\w+)'", site.log)) == {"web", "worker", "sender", "scheduler"}
         assert not (folder / "postgres").exists()
         assert not (folder / "valkey").exists()
     finally:
@@ -212,7 +212,7 @@ def test_a_database_that_does_not_answer_is_said_in_one_sentence(folder: Path) -
     assert len(done.stderr.splitlines()) == 1
 
 
-@pytest.mark.parametrize("name", ["web", "worker", "scheduler"])
+@pytest.mark.parametrize("name", ["web", "worker", "sender", "scheduler"])
 def test_every_line_that_our_processes_log_is_one_json_object(site: Site, name: str) -> None:
     site.page("/accounts/login/")
     lines = eventually(lambda: (site.folder / "logs" / f"{name}.log").read_text().splitlines(), what="lines")

@@ -9,6 +9,9 @@ from django.utils import timezone
 
 from customers.models import Import
 from segmentation_site.jobs import sweeping
+from segmentation_site.webhooks import registering, sending
+from segmentation_site.webhooks.events import Event
+from segmentation_site.webhooks.models import Delivery
 
 pytestmark = pytest.mark.django_db
 
@@ -36,6 +39,24 @@ def test_jobs_waits_attempts_durations_and_sweeps_are_told(client: Client) -> No
     assert value(text, 'segmentation_job_duration_seconds_sum{kind="import"}') == pytest.approx(3)
     assert value(text, "segmentation_sweeps_total") == 1
     assert value(text, "segmentation_last_sweep_timestamp_seconds") == pytest.approx(now.timestamp(), abs=60)
+
+
+def test_webhooks_and_deliveries_are_told(client: Client) -> None:
+    shop, mail = (
+        registering.create(name=name, url="https://8.8.8.8/", events=[Event.RUN_PUBLISHED], by=None)[0]
+        for name in ("Shop", "Mail")
+    )
+    sending.disable(mail, "It answered 410.", timezone.now())
+    sent, waiting = registering.test(shop, by=None), registering.test(shop, by=None)
+    Delivery.objects.filter(pk=sent.pk).update(status="delivered", tries=3)
+    Delivery.objects.filter(pk=waiting.pk).update(next_try_at=timezone.now() - timedelta(hours=1))
+    text = client.get("/metrics").content.decode()
+    assert [value(text, f'segmentation_webhooks{{state="{state}"}}') for state in ("enabled", "disabled")] == [1, 0]
+    assert value(text, 'segmentation_webhooks{state="given_up"}') == 1
+    assert value(text, 'segmentation_deliveries{status="waiting"}') == 1
+    assert value(text, 'segmentation_deliveries{status="delivered"}') == 1
+    assert value(text, "segmentation_delivery_tries") == 3
+    assert value(text, "segmentation_delivery_age_seconds") >= 3600
 
 
 def test_a_stranger_finds_no_metrics(client: Client) -> None:

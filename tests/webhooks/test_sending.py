@@ -7,6 +7,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
+from celery import current_app
 from django.contrib.auth.models import User
 from django.db import connection, transaction
 from standardwebhooks import Webhook as StandardWebhook
@@ -323,3 +324,16 @@ def test_a_slow_receiver_is_rung_for_once_at_a_time_and_others_beside_it(
     assert sending.claim(first.pk)
     assert sending.ring_for_due() == 1
     assert slow.deliveries.count() == 3
+
+
+def test_deliveries_wait_behind_no_job() -> None:
+    queues = {
+        name: current_app.amqp.router.route({}, name)["queue"].name
+        for name in (Delivery.task, Delivery.sweep_task, Import.task, Run.task)
+    }
+    assert queues == {
+        Delivery.task: "deliveries",
+        Delivery.sweep_task: "deliveries",
+        Import.task: "jobs",
+        Run.task: "jobs",
+    }

@@ -12,7 +12,10 @@ from segmentation_site.embedded.supervising import port_if_free
 
 
 class Command(BaseCommand):
-    help = "Run the site: PostgreSQL, Valkey, web, worker and scheduler, restarted when they die, stopped by Ctrl-C."
+    help = (
+        "Run the site: PostgreSQL, Valkey, web, worker, sender and scheduler, restarted when they die, "
+        "stopped by Ctrl-C."
+    )
     # The database that checks could look at is started by this command.
     requires_system_checks = ()
 
