@@ -144,7 +144,7 @@ def _found(one: Import, said: Sample, mapped: Mapping[str, Column]) -> Found:
     }
     return Found(
         encoding=ENCODINGS[dialect.encoding] if dialect.format == CSV else "",
-        delimiter=DELIMITERS[dialect.delimiter] if dialect.format == CSV else "",
+        delimiter=saying.said(DELIMITERS[dialect.delimiter]) if dialect.format == CSV else "",
         decimal=_(" or ").join(decimal[sign] for sign in sorted(signs, reverse=True)),
         date_order=_(" or ").join(order[one] for one in order if one in orders),
         header_row="" if dialect.header_row is None else str(dialect.header_row),
@@ -156,7 +156,7 @@ def _both_ways(ambiguous: str) -> tuple[str, str, str]:
     """A date, and how it is read with the day first and with the month first."""
     column = Column("date", "Date", Kind.DATE)
     read = [read_cell(column, ambiguous, Style(date_order=order)) for order in _ORDERS]
-    day_first, month_first = (date_format(one, "j F Y") if isinstance(one, date) else "" for one in read)
+    day_first, month_first = (date_format(one, _("j F Y")) if isinstance(one, date) else "" for one in read)
     return ambiguous, day_first, month_first
 
 

@@ -11,8 +11,7 @@ from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpRespons
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import path
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy as _lazy
-from django.utils.translation import ngettext
+from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from customers import attributes, purchases, reporting, starting, targets, undoing
@@ -38,7 +37,10 @@ TRANSACTION_ROWS = (
     {"external_id": "1001", "at": "2024-04-02", "amount": "-49.90", "order_id": "A-2", "currency": "EUR"},
 )
 # As pages call what a file holds.
-KINDS = {Import.Kind.CUSTOMERS.value: _lazy("Customers"), Import.Kind.TRANSACTIONS.value: _lazy("Purchases")}
+KINDS = {
+    Import.Kind.CUSTOMERS.value: gettext_lazy("Customers"),
+    Import.Kind.TRANSACTIONS.value: gettext_lazy("Purchases"),
+}
 TEMPLATES: dict[str, tuple[Callable[[], Sequence[Column]], Sequence[dict[str, str]]]] = {
     "customers": (attributes.columns, TEMPLATE_ROWS),
     "transactions": (lambda: purchases.COLUMNS, TRANSACTION_ROWS),

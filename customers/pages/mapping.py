@@ -8,7 +8,7 @@ from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import path
-from django.utils.translation import gettext_lazy as _lazy
+from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods
 
 from customers import previewing, proposing, starting, targets
@@ -25,18 +25,22 @@ from segmentation_site.jobs.problems import Problem
 
 MODES: dict[str, dict[ImportMode, Any]] = {
     Import.Kind.CUSTOMERS: {
-        ImportMode.UPSERT: _lazy("New customers are added, and those that are here get the values of the file."),
-        ImportMode.CREATE: _lazy("Only new customers are added; rows of customers that are here already are rejected."),
-        ImportMode.UPDATE: _lazy("Only customers that are here already are changed; rows of others are rejected."),
+        ImportMode.UPSERT: gettext_lazy("New customers are added, and those that are here get the values of the file."),
+        ImportMode.CREATE: gettext_lazy(
+            "Only new customers are added; rows of customers that are here already are rejected."
+        ),
+        ImportMode.UPDATE: gettext_lazy(
+            "Only customers that are here already are changed; rows of others are rejected."
+        ),
     },
     Import.Kind.TRANSACTIONS: {
-        ImportMode.UPSERT: _lazy("Customers who are not known yet are added."),
-        ImportMode.UPDATE: _lazy("Purchases of customers who are not known are rejected."),
+        ImportMode.UPSERT: gettext_lazy("Customers who are not known yet are added."),
+        ImportMode.UPDATE: gettext_lazy("Purchases of customers who are not known are rejected."),
     },
 }
 CELLS = {
-    EmptyCells.LEAVE: _lazy("An empty cell changes nothing."),
-    EmptyCells.CLEAR: _lazy("An empty cell clears the value; a consent is never cleared."),
+    EmptyCells.LEAVE: gettext_lazy("An empty cell changes nothing."),
+    EmptyCells.CLEAR: gettext_lazy("An empty cell clears the value; a consent is never cleared."),
 }
 READING = ("encoding", "delimiter", "decimal", "date_order", "sheet")
 

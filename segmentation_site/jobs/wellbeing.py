@@ -222,7 +222,7 @@ def _disk() -> Part:
     folder = Path(settings.DATA_DIR)
     usage = shutil.disk_usage(folder if folder.exists() else folder.parent)
     free = usage.free / usage.total
-    detail = gettext_noop("{gigabytes:,.1f} GB free ({share:.0%}) for {folder}").format(
+    detail = gettext_noop("free for {folder}: {gigabytes:,.1f} GB ({share:.0%})").format(
         gigabytes=usage.free / 1024**3, share=free, folder=folder
     )
     remedy = (

@@ -204,11 +204,11 @@ class _Flow:
         name, share = self._name(one), float(self.share[one, new])
         parents = self.survivors(new)
         if len(parents) >= 2 and one in parents:
-            others = ", ".join(self._name(other) for other in parents if other != one)
+            others = ", ".join(f"“{self._name(other)}”" for other in parents if other != one)
             return Transition.MERGED, (
                 gettext_noop(
-                    "{name} and {others} have become one: at least {survives:.0%} of each are here. It goes on as"
-                    " {name}, the largest of them."
+                    "“{name}” and {others} have become one: at least {survives:.0%} of each are here. It goes on as"
+                    " “{name}”, the largest of them."
                 ).format(name=name, others=others, survives=SURVIVES)
             )
         if self.is_split(one):
@@ -219,19 +219,19 @@ class _Flow:
             )
             return Transition.SPLIT, (
                 gettext_noop(
-                    "{name} has fallen apart: parts of at least {split:.0%} went different ways. It goes on as "
-                    "{name}, whose {which} ({share:.0%}) is here."
+                    "“{name}” has fallen apart: parts of at least {split:.0%} went different ways. It goes on as "
+                    "“{name}”, whose {which} ({share:.0%}) is here."
                 ).format(name=name, split=SPLIT_PART, which=which, share=share)
             )
         if share >= SURVIVES:
             return Transition.MATCHED, (
                 gettext_noop(
-                    "It goes on as {name}: {share:.0%} of its customers are here; {survives:.0%} make it the same."
+                    "It goes on as “{name}”: {share:.0%} of its customers are here; {survives:.0%} make it the same."
                 ).format(name=name, share=share, survives=SURVIVES)
             )
         return Transition.MATCHED, (
             gettext_noop(
-                "It goes on as {name}, which it resembles most: of all customers in either, {similar:.0%} are in "
+                "It goes on as “{name}”, which it resembles most: of all customers in either, {similar:.0%} are in "
                 "both; at least {least:.0%} make it the same."
             ).format(name=name, similar=self.similar[one, new], least=LEAST_JACCARD)
         )
@@ -242,7 +242,7 @@ class _Flow:
             one = max(parents, key=lambda parent: float(self.share[parent, new] * self.rows[parent]))
             return Transition.SPLIT, (
                 gettext_noop(
-                    "{name} has fallen apart and {share:.0%} of its customers are here; its id stays with another"
+                    "“{name}” has fallen apart and {share:.0%} of its customers are here; its id stays with another"
                     " part, so this one is new."
                 ).format(name=self._name(one), share=self.share[one, new])
             )
@@ -260,13 +260,13 @@ class _Flow:
         name, most = self._name(one), float(self.share[one].max())
         if self.end_of(one) is Transition.MERGED:
             return gettext_noop(
-                "{name} is retired: {most:.0%} of its customers are in a group that goes on as another segment."
+                "“{name}” is retired: {most:.0%} of its customers are in a group that goes on as another segment."
             ).format(name=name, most=most)
         if not self.rows[one]:
-            return gettext_noop("{name} has ended: nobody belongs to it any more.").format(name=name)
+            return gettext_noop("“{name}” has ended: nobody belongs to it any more.").format(name=name)
         return gettext_noop(
-            "{name} has ended: its customers went different ways, {most:.0%} at most to the same group."
+            "“{name}” has ended: its customers went different ways, {most:.0%} at most to the same group."
         ).format(name=name, most=most)
 
     def _name(self, one: int) -> str:
-        return f"“{self.labels.get(self.ids[one], self.ids[one])}”"
+        return self.labels.get(self.ids[one], self.ids[one])

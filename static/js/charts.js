@@ -216,9 +216,10 @@
     const isFormula = /^[=+\-@\t\r]/.test(text) && !/^[+-]?[\d.,]+$/.test(text);
     return `"${(isFormula ? `'${text}` : text).replaceAll('"', '""')}"`;
   };
+  // What is read on pages is spelled for the reader; a file holds numbers as they are.
   const saveTable = (figure) => {
     const rows = [...figure.querySelectorAll(".figure-table tr")].map((row) =>
-      [...row.cells].map((one) => cell(one.textContent.trim())).join(","),
+      [...row.cells].map((one) => cell(one.dataset.value ?? one.textContent.trim())).join(","),
     );
     // With a mark at the start, or Excel takes the letters for another alphabet's.
     save(new Blob([`\ufeff${rows.join("\r\n")}\r\n`], { type: "text/csv" }), `${figure.dataset.chart}.csv`);
