@@ -48,11 +48,13 @@ def _delete_files(imports: QuerySet[Import]) -> int:
 
 def _delete_files_of_nobody() -> int:
     """A web process that is killed in an upload leaves a file without a row."""
-    if not default_storage.exists(FOLDER):
+    try:
+        names = default_storage.listdir(FOLDER)[1]
+    except FileNotFoundError:
         return 0
     known = set(Import.objects.exclude(file="").values_list("file", flat=True))
     gone = 0
-    for name in default_storage.listdir(FOLDER)[1]:
+    for name in names:
         path = f"{FOLDER}/{name}"
         is_old = default_storage.get_modified_time(path) < timezone.now() - MAPPING_TIME
         if is_old and path not in known:

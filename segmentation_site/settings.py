@@ -10,7 +10,7 @@ import environ
 from csp.constants import NONE, SELF, UNSAFE_EVAL, UNSAFE_INLINE
 from django.core.exceptions import ImproperlyConfigured
 
-from segmentation_site import queues
+from segmentation_site import error_reports, file_storage, queues
 from segmentation_site.appearance import UNFOLD  # noqa: F401 - the admin theme reads it here
 from segmentation_site.description import SPECTACULAR_SETTINGS  # noqa: F401 - drf-spectacular reads it here
 from segmentation_site.embedded.folder import DataFolder
@@ -259,14 +259,14 @@ CELERY_TIMEZONE = "UTC"
 STATIC_URL = "/static/"
 STATIC_ROOT = DATA_DIR / "static"
 STATICFILES_DIRS = [BASE_DIR / "static"]
-MEDIA_ROOT = DATA_DIR / "media"
+# Web and workers must see the same files: on several machines a shared folder, or object storage.
+STORAGE_URL: str = env.str("STORAGE_URL", default="") or (DATA_DIR / "media").as_uri()
 STORAGES: dict[str, dict[str, Any]] = {
-    "default": {
-        "BACKEND": "django.core.files.storage.FileSystemStorage",
-        "OPTIONS": {"location": MEDIA_ROOT, "file_permissions_mode": 0o600, "directory_permissions_mode": 0o700},
-    },
+    "default": file_storage.storage(STORAGE_URL),
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
 }
+# What a backup takes along: files in object storage are not ours to keep.
+MEDIA_ROOT = STORAGES["default"]["OPTIONS"]["location"] if STORAGE_URL.startswith("file:") else DATA_DIR / "media"
 # Uploads above this go to disk while they arrive, so that a web process never holds a file in memory.
 FILE_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
 DATA_UPLOAD_MAX_MEMORY_SIZE = 10 * 1024 * 1024
@@ -355,6 +355,18 @@ FORMAT_MODULE_PATH = ["segmentation_site.formats"]
 USE_TZ = True
 TIME_ZONE = "UTC"
 USE_THOUSAND_SEPARATOR = True
+
+# Where errors are told of, beside the logs.
+SENTRY_DSN: str = env.str("SENTRY_DSN", default="")
+if SENTRY_DSN and PROCESS != "command":
+    error_reports.tell(SENTRY_DSN, PROCESS)
+
+# Who is invited gets the link by e-mail too, and who started a job that failed is told.
+_email: dict[str, Any] = env.email_url("EMAIL_URL", default="dummymail://")
+globals().update({name: value for name, value in _email.items() if name.startswith("EMAIL_")})
+IS_EMAIL_SET = "dummy" not in _email["EMAIL_BACKEND"]
+EMAIL_TIMEOUT = 10
+DEFAULT_FROM_EMAIL = env.str("EMAIL_FROM", default=f"segments@{ALLOWED_HOSTS[0]}")
 
 # What Prometheus sends as its bearer token; without one only this machine may read /metrics.
 METRICS_TOKEN: str = env.str("METRICS_TOKEN", default="")

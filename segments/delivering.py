@@ -2,7 +2,10 @@
 
 import csv
 import io
+import shutil
+import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 
@@ -14,16 +17,19 @@ from django.utils import timezone
 from django.utils.translation import gettext_noop
 
 from customers import attributes
+from segmentation_site import file_storage
 from segmentation_site.jobs.leases import Lease
 from segmentation_site.jobs.problems import Problem
 from segments.audiences import PRESETS, Preset
 from segments.browsing.members import Members, Stream
-from segments.exporting import FOLDER
+from segments.exporting import FOLDER, LEFT_BEHIND
 from segments.models import Export, FileFormat, Hashing
 
 # What a sheet of Excel holds, its header included.
 MOST_ROWS_OF_A_SHEET = 1_048_576
 ROWS_BETWEEN_CHECKS = 5_000
+# Where a file is written whose storage is no folder.
+ASIDE = settings.DATA_DIR / "aside"
 # Somebody who is erased again and again while a file is written: then it is better tried later.
 MOST_TRIES = 5
 _NUMBERS = frozenset({"distance"})
@@ -40,37 +46,35 @@ def execute(export: Export, lease: Lease[Export]) -> None:
     Whoever is erased meanwhile is in no file: the file is then written anew.
     """
     name = f"{FOLDER}/{export.public_id}-{lease.token.hex[:12]}.{export.format}"
-    path = Path(default_storage.path(name))
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    _drop_earlier(export, path)
-    try:
-        for _ in range(MOST_TRIES):
-            Export.objects.filter(pk=export.pk).update(is_outdated=False)
+    _drop_earlier(export)
+    for _ in range(MOST_TRIES):
+        Export.objects.filter(pk=export.pk).update(is_outdated=False)
+        with file_storage.written_to(name, ASIDE) as path:
             rows, left_out = _write(export, lease, path)
+            size = path.stat().st_size
+        try:
             with lease.writing():
-                now = Export.objects.select_for_update().get(pk=export.pk)
-                if now.is_outdated:
-                    continue
-                lease.finish(
-                    file=name,
-                    size=path.stat().st_size,
-                    rows=rows,
-                    left_out=left_out,
-                    expires_at=timezone.now() + timedelta(days=settings.EXPORTS_KEPT_DAYS),
-                )
-            return
-        raise CannotExport(
-            detail=gettext_noop("Customers were erased all the while. Export the members again in a moment.")
-        )
-    except BaseException:
-        path.unlink(missing_ok=True)
-        raise
+                if not Export.objects.select_for_update().get(pk=export.pk).is_outdated:
+                    expires_at = timezone.now() + timedelta(days=settings.EXPORTS_KEPT_DAYS)
+                    lease.finish(file=name, size=size, rows=rows, left_out=left_out, expires_at=expires_at)
+                    return
+        except BaseException:
+            default_storage.delete(name)
+            raise
+        default_storage.delete(name)
+    raise CannotExport(
+        detail=gettext_noop("Customers were erased all the while. Export the members again in a moment.")
+    )
 
 
-def _drop_earlier(export: Export, path: Path) -> None:
-    """What an attempt left behind whose worker died."""
-    for one in path.parent.glob(f"{export.public_id}-*"):
-        one.unlink(missing_ok=True)
+def _drop_earlier(export: Export) -> None:
+    """What an attempt left behind whose worker died; in object storage there is nothing before it is whole."""
+    with suppress(NotImplementedError):
+        for one in Path(default_storage.path(FOLDER)).glob(f"{export.public_id}-*"):
+            one.unlink(missing_ok=True)
+    for one in ASIDE.glob("*"):
+        if time.time() - one.stat().st_mtime > LEFT_BEHIND.total_seconds():
+            shutil.rmtree(one, ignore_errors=True)
 
 
 def _write(export: Export, lease: Lease[Export], path: Path) -> tuple[int, int]:

@@ -156,11 +156,13 @@ def prune() -> int:
 
 
 def _delete_files_of_nobody() -> int:
-    if not default_storage.exists(FOLDER):
+    try:
+        names = default_storage.listdir(FOLDER)[1]
+    except FileNotFoundError:
         return 0
     known = set(Export.objects.exclude(file="").values_list("file", flat=True))
     gone = []
-    for name in default_storage.listdir(FOLDER)[1]:
+    for name in names:
         path = f"{FOLDER}/{name}"
         if path not in known and default_storage.get_modified_time(path) < timezone.now() - LEFT_BEHIND:
             gone.append(path)

@@ -10,7 +10,7 @@ import signal
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import FrameType
 
@@ -21,7 +21,7 @@ from django.db import OperationalError, connection
 from django.db.migrations.executor import MigrationExecutor
 
 from segmentation_site.embedded.folder import DataFolderProblem
-from segmentation_site.embedded.supervising import Site, Supervisor, holding
+from segmentation_site.embedded.supervising import SITE, Site, Supervisor, holding
 
 FIRST_PAGE_SECONDS = 60
 ADMIN = "admin"
@@ -29,7 +29,7 @@ ADMIN = "admin"
 Say = Callable[[str], None]
 
 
-def site_from_settings(host: str, port: int) -> Site:
+def site_from_settings(host: str, port: int, only: Sequence[str] = SITE) -> Site:
     """The site as the environment describes it."""
     cores = os.cpu_count() or 1
     return Site(
@@ -42,6 +42,7 @@ def site_from_settings(host: str, port: int) -> Site:
         sweep_seconds=settings.JOB_SWEEP_SECONDS,
         embedded_postgres=settings.IS_DATABASE_EMBEDDED,
         embedded_valkey=settings.IS_BROKER_EMBEDDED,
+        wanted=tuple(only),
     )
 
 
@@ -51,15 +52,17 @@ def keep_up(
     say: Say,
     *,
     before_opening: Callable[[], None] = lambda: None,
+    only: Sequence[str] = SITE,
 ) -> int:
     """Run the site until SIGINT or SIGTERM; 0 after a clean stop, 1 when it could not go on.
 
     `choose_port` is asked when nothing that an earlier start left behind holds a port any more; `before_opening` is
-    called when the database is ready and before the web starts. Raises DataFolderProblem.
+    called when the database is ready and before the web starts; of web, worker and scheduler `only` these are started.
+    Raises DataFolderProblem.
     """
     told_to_stop = _Stop()
     with told_to_stop.heard(), holding(settings.DATA_FOLDER):
-        site = site_from_settings(host, choose_port())
+        site = site_from_settings(host, choose_port(), only)
         supervisor = Supervisor(site)
         try:
             if not site.embedded_postgres:
@@ -71,7 +74,7 @@ def keep_up(
             connection.close()
             supervisor.start("web")
             # The first page comes a second sooner when the others wait for it.
-            is_open = _answers(site)
+            is_open = "web" not in only or _answers(site)
             supervisor.start("worker", "sender", "scheduler")
             # Last of all, so that no password is made and then not shown because something else failed.
             password = make_first_admin()
@@ -176,7 +179,10 @@ def _announce(site: Site, password: str | None, say: Say, *, is_open: bool) -> N
     if not is_open:
         say(f"The web process does not answer yet; its log is {site.folder.logs / 'web.log'}.")
     say("")
-    say(f"  The site is at  {site.url}/")
+    if "web" in site.wanted:
+        say(f"  The site is at  {site.url}/")
+    else:
+        say(f"  Running here    {', '.join(site.wanted)}")
     if password is not None:
         say(f"  Sign in as      {ADMIN}")
         say(f"  with password   {password}")

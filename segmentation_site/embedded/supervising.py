@@ -65,6 +65,8 @@ class Site:
     sweep_seconds: int
     embedded_postgres: bool
     embedded_valkey: bool
+    # Of SITE; the others run on another machine.
+    wanted: tuple[str, ...] = SITE
 
     @property
     def url(self) -> str:
@@ -77,8 +79,8 @@ class Site:
     @property
     def programs(self) -> tuple[str, ...]:
         """The names of what is supervised, in the order of starting."""
-        wanted = {"postgres": self.embedded_postgres, "valkey": self.embedded_valkey}
-        return tuple(name for name in (*SERVERS, *SITE) if wanted.get(name, True))
+        embedded = {"postgres": self.embedded_postgres, "valkey": self.embedded_valkey}
+        return tuple(name for name in (*SERVERS, *SITE) if embedded.get(name, name in self.wanted))
 
 
 @contextmanager
@@ -221,9 +223,10 @@ class Supervisor:
             servers.wait_until(lambda: valkey.is_ready(folder), "Valkey", folder.logs / "valkey.log", self._process)
 
     def start(self, *names: str) -> None:
-        """Start some of `web`, `worker`, `sender` and `scheduler`."""
+        """Start some of `web`, `worker`, `sender` and `scheduler`: those that are wanted here."""
         for name in names:
-            self._call().startProcess(name, False)
+            if name in self.site.programs:
+                self._call().startProcess(name, False)
 
     def is_alive(self) -> bool:
         return self._process is not None and self._process.poll() is None

@@ -11,3 +11,4 @@ class JobsConfig(AppConfig):
     def ready(self) -> None:
         # Makes this Celery application the one that `shared_task` and the bell use, in every process.
         import segmentation_site.celery  # noqa: F401
+        from segmentation_site.jobs import receivers  # noqa: F401 - hears which jobs fail

@@ -114,6 +114,7 @@ class Site:
     folder: Path
     port: int
     more: dict[str, str] = field(default_factory=dict)
+    only: tuple[str, ...] = ()
     process: "subprocess.Popen[bytes] | None" = None
 
     @property
@@ -142,7 +143,14 @@ class Site:
         """Start it without waiting."""
         with self._output_file.open("wb") as output:
             self.process = subprocess.Popen(
-                [sys.executable, "manage.py", "up", "--port", str(self.port)],
+                [
+                    sys.executable,
+                    "manage.py",
+                    "up",
+                    "--port",
+                    str(self.port),
+                    *(["--only", *self.only] if self.only else []),
+                ],
                 cwd=ROOT,
                 env=environment(self.folder, **self.more),
                 stdout=output,

@@ -20,6 +20,7 @@ from segmentation_site.access.roles import Deed, Role, requires
 from segmentation_site.http.lists import newest_first
 from segmentation_site.jobs.problems import Problem
 from segmentation_site.language.saying import said
+from segmentation_site.mailing import mail
 
 ROLES = [
     (Role.VIEWER.value, gettext_lazy("Viewer: segments and figures, nobody's data")),
@@ -82,7 +83,9 @@ def person_link(request: HttpRequest, pk: int) -> HttpResponse:
 
 def _show_link(request: HttpRequest, user: User) -> HttpResponse:
     address = request.build_absolute_uri(room.link_for(user))
-    return render(request, "people/link.html", {"person": user, "address": address})
+    subject = _("A link to set your password")
+    is_mailed = mail(user.email, subject, f"{address}\n\n{_('It works once, and for three days.')}")
+    return render(request, "people/link.html", {"person": user, "address": address, "is_mailed": is_mailed})
 
 
 @requires(Deed.ADMINISTER)

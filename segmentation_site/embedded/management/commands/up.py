@@ -8,7 +8,7 @@ from django.core.management.base import BaseCommand, CommandError
 from segmentation_site.embedded.folder import DataFolderProblem
 from segmentation_site.embedded.keeping_up import keep_up
 from segmentation_site.embedded.management.arguments import address, port
-from segmentation_site.embedded.supervising import port_if_free
+from segmentation_site.embedded.supervising import SITE, port_if_free
 
 
 class Command(BaseCommand):
@@ -25,9 +25,25 @@ class Command(BaseCommand):
             "--host", type=address, default="127.0.0.1", help="on which address (default 127.0.0.1, this machine only)"
         )
 
+        parser.add_argument(
+            "--only",
+            nargs="+",
+            choices=SITE,
+            default=SITE,
+            metavar="PROCESS",
+            help="web, worker, sender or scheduler: what runs on this machine, where there are several (default all)",
+        )
+
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            raise SystemExit(keep_up(options["host"], lambda: port_if_free(options["host"], options["port"]), self.say))
+            raise SystemExit(
+                keep_up(
+                    options["host"],
+                    lambda: port_if_free(options["host"], options["port"]),
+                    self.say,
+                    only=options["only"],
+                )
+            )
         except DataFolderProblem as problem:
             raise CommandError(str(problem)) from problem
 
