@@ -65,6 +65,7 @@ class Trial:
             "chaos",
             "--json",
             *(part for one in SCOPES for part in ("--scope", one)),
+            **self.site.more,
         )
         self.key = json.loads(done.stdout)["key"]
         return self

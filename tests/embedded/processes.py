@@ -163,7 +163,7 @@ class Site:
     def start(self) -> "Site":
         """Start it; returns when it says that it is ready."""
         self.begin()
-        eventually(lambda: "Ctrl-C" in self.output or not self.is_up, what="the site")
+        eventually(lambda: "Ctrl-C" in self.output or not self.is_up, seconds=180, what="the site")
         assert self.is_up, self.output
         return self
 

@@ -1,5 +1,6 @@
 """Files in object storage: what people bring and fetch is there and nowhere else."""
 
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -17,7 +18,13 @@ from segments import defining, delivering, exporting
 from segments.models import Export, Run
 from tests.api.calling import Caller, data
 from tests.segments import given
-from tests.storage.conftest import names_in
+from tests.storage.s3 import names_in, object_storage
+
+
+@pytest.fixture
+def storage_url() -> Iterator[str]:
+    with object_storage() as url:
+        yield url
 
 
 @pytest.fixture
