@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import environ
-from csp.constants import NONE, SELF, UNSAFE_EVAL, UNSAFE_INLINE
 from django.core.exceptions import ImproperlyConfigured
 
 from segmentation_site import error_reports, file_storage, queues
 from segmentation_site.appearance import UNFOLD  # noqa: F401 - the admin theme reads it here
+from segmentation_site.content_policy import CONTENT_SECURITY_POLICY  # noqa: F401 - the policy's middleware reads it here
 from segmentation_site.description import SPECTACULAR_SETTINGS  # noqa: F401 - drf-spectacular reads it here
 from segmentation_site.embedded.folder import DataFolder
 
@@ -72,22 +72,6 @@ SESSION_COOKIE_AGE = 30 * 60
 SESSION_SAVE_EVERY_REQUEST = True
 X_FRAME_OPTIONS = "DENY"
 SECURE_REFERRER_POLICY = "same-origin"
-
-# The admin theme's Alpine needs eval and its transitions inline styles; no inline script is allowed anywhere.
-CONTENT_SECURITY_POLICY = {
-    "DIRECTIVES": {
-        "default-src": [NONE],
-        "script-src": [SELF, UNSAFE_EVAL],
-        "style-src": [SELF, UNSAFE_INLINE],
-        "img-src": [SELF, "data:"],
-        "font-src": [SELF],
-        "connect-src": [SELF],
-        "form-action": [SELF],
-        "frame-ancestors": [NONE],
-        "base-uri": [NONE],
-        "manifest-src": [SELF],
-    }
-}
 
 # ---- applications ----------------------------------------------------------------------------------------------------
 
