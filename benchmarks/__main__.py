@@ -30,6 +30,7 @@ BENCHMARKS = {
     "page": "members",
     "stream": "members",
     "feed": "members",
+    "dashboard": "dashboard",
     "customer_list": "customer_list",
     "start": "starts",
     "growth": "growth",

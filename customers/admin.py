@@ -6,11 +6,12 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin
 
 from customers import registering, writing
-from customers.models import Attribute, Customer, Import, RejectedRow
-from segmentation_site.access.kept_admin import HistoryAdmin, KeptAdmin
+from customers.models import Attribute, Customer, Edit, Import, RejectedRow, SavedMapping, Suppressed, Transaction, Undo
+from segmentation_site.access.kept_admin import HistoryAdmin, KeptAdmin, stop
 from segmentation_site.jobs.problems import Problem
 from segmentation_site.language.saying import said
 
@@ -121,6 +122,7 @@ class ImportAdmin(HistoryAdmin):
     search_fields = ("public_id", "file_name", "input_sha256")
     list_select_related = ("created_by",)
     exclude = ("lease_token", "file")
+    actions = (stop,)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
         return [field.name for field in Import._meta.fields if field.name not in self.exclude]
@@ -137,3 +139,57 @@ class RejectedRowAdmin(HistoryAdmin):
     @admin.display(description="reasons")
     def why(self, row: RejectedRow) -> str:
         return "; ".join(reason.get("detail", "") for reason in row.reasons)
+
+
+@admin.register(Transaction)
+class TransactionAdmin(HistoryAdmin):
+    list_display = ("order_id", "customer_id", "at", "amount", "currency", "source", "source_import")
+    list_select_related = ("source_import",)
+    list_filter = ("currency",)
+    # Both have an index; a part of an order id has none.
+    search_fields = ("order_id__exact", "customer_id__exact")
+    search_help_text = _("A whole order id, or the number in the address of a customer's page")
+    ordering = ("-id",)
+
+
+@admin.register(Undo)
+class UndoAdmin(HistoryAdmin):
+    list_display = ("public_id", "undone_import", "status", "removed", "restored", "kept", "created_by", "created_at")
+    list_select_related = ("undone_import", "created_by")
+    list_filter = ("status",)
+    search_fields = ("public_id", "undone_import__public_id", "undone_import__file_name")
+    exclude = ("lease_token",)
+    actions = (stop,)
+
+
+@admin.register(Edit)
+class EditAdmin(HistoryAdmin):
+    """What customers were before, for undoing imports: of whom and when, and which values; the values stay hidden."""
+
+    list_display = ("id", "customer_id", "source_import", "changed", "at")
+    list_select_related = ("source_import",)
+    search_fields = ("customer_id__exact",)
+    search_help_text = _("The number in the address of a customer's page")
+    ordering = ("-id",)
+    exclude = ("before",)
+
+    @admin.display(description=_("changed"))
+    def changed(self, edit: Edit) -> str:
+        return ", ".join(edit.before)
+
+
+@admin.register(SavedMapping)
+class SavedMappingAdmin(HistoryAdmin):
+    list_display = ("__str__", "kind", "used_at")
+    list_filter = ("kind",)
+    search_fields = ("mapping",)
+    ordering = ("-used_at",)
+
+
+@admin.register(Suppressed)
+class SuppressedAdmin(HistoryAdmin):
+    """Hashes of those who must never come in again; who they are is known to nobody."""
+
+    list_display = ("digest", "created_at")
+    search_fields = ("digest__startswith",)
+    ordering = ("-created_at",)

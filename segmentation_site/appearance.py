@@ -68,7 +68,7 @@ UNFOLD: dict[str, Any] = {
             *("search", "print"),
         )
     ],
-    "SCRIPTS": [_script(name) for name in ("focus", "job", "disclosure", "search", "shortcuts")],
+    "SCRIPTS": [_script(name) for name in ("focus", "job", "disclosure", "search", "shortcuts", "kept")],
     "COLORS": {
         "base": {
             "50": "oklch(98.4% .003 265)",

@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import RangeDateTimeFilter
 from unfold.decorators import display
 
-from segmentation_site.access.kept_admin import HistoryAdmin, KeptAdmin
+from segmentation_site.access.kept_admin import HistoryAdmin, KeptAdmin, stop
 from segments.models import Candidate, Export, Run, Segment, Segmentation, SegmentProfile
 
 
@@ -57,6 +57,7 @@ class RunAdmin(HistoryAdmin):
     list_filter_submit = True
     search_fields = ("public_id", "segmentation__name", "error_code", "input_sha256")
     date_hierarchy = "created_at"
+    actions = (stop,)
     # The lease is a secret between a job and its worker; the model has a page and an address of its own.
     exclude = ("lease_token", "model")
 
@@ -84,6 +85,7 @@ class ExportAdmin(HistoryAdmin):
     list_filter = ("status", "format", "hashed", ("created_at", RangeDateTimeFilter))
     list_filter_submit = True
     search_fields = ("public_id", "about", "segmentation__name")
+    actions = (stop,)
     # The file has a page that records who fetches it.
     exclude = ("lease_token", "file")
 

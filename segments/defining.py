@@ -1,5 +1,7 @@
 """Defining segmentations, and giving segments their names, notes and actions."""
 
+import hashlib
+import json
 from typing import Any
 
 from django.conf import settings
@@ -44,6 +46,13 @@ class TextTooLong(Problem):
     code = "too_long"
     sentence = gettext_noop("This text has more than {longest} characters.")
     remedy = gettext_noop("Shorten it.")
+
+
+class ChangedMeanwhile(Problem):
+    code = "changed_meanwhile"
+    sentence = gettext_noop("Somebody else changed this {noun} while you were at it, so nothing was saved.")
+    remedy = gettext_noop("What you typed is still here: compare it with what is saved now, and save again.")
+    http_status = 409
 
 
 class NameTaken(Problem):
@@ -98,15 +107,32 @@ def create_segmentation(
         raise NameTaken(noun="segmentation", name=name, pointer="/name") from error
 
 
+def stamp(one: Segmentation | Segment) -> str:
+    """Stands for what people can change of it: another one after any such change."""
+    if isinstance(one, Segment):
+        said = [one.name, one.description, one.action]
+    else:
+        said = [one.name, one.description, json.dumps(one.definition, sort_keys=True)]
+    return hashlib.sha256(json.dumps(said).encode()).hexdigest()[:20]
+
+
+def _refuse_if_changed(one: Segmentation | Segment, seen: str | None, noun: str) -> None:
+    """Raises ChangedMeanwhile; to be called in a transaction, which then holds the row."""
+    if seen is not None and stamp(type(one).objects.select_for_update(no_key=True).get(pk=one.pk)) != seen:
+        raise ChangedMeanwhile(noun=noun)
+
+
 def change_segmentation(
     segmentation: Segmentation,
     *,
     name: str | None = None,
     definition: Definition | None = None,
     description: str | None = None,
+    seen: str | None = None,
 ) -> Segmentation:
     """Change what is given; runs that exist keep the definition they were started with.
 
+    `seen` is the `stamp` of what somebody had before their eyes: raises ChangedMeanwhile when it is not that any more.
     Raises as `create_segmentation`.
     """
     if name is not None:
@@ -117,6 +143,7 @@ def change_segmentation(
         segmentation.description = _text(description, LONGEST_TEXT, "/description")
     try:
         with transaction.atomic():
+            _refuse_if_changed(segmentation, seen, "segmentation")
             segmentation.save(update_fields=["name", "definition", "description", "updated_at"])
             audit.record(Action.SEGMENTATION_CHANGED, segmentation.slug)
     except IntegrityError as error:
@@ -147,10 +174,12 @@ def edit_segment(
     colour: int | None = None,
     description: str | None = None,
     action: str | None = None,
+    seen: str | None = None,
 ) -> Segment:
     """Name a segment, note something about it, or say what to do with it; bound to its id, so refits keep it.
 
-    Names are unique among the living segments of a segmentation. Raises InvalidName, NameTaken or TextTooLong.
+    Names are unique among the living segments of a segmentation. Raises InvalidName, NameTaken or TextTooLong; and
+    ChangedMeanwhile when `seen`, the `stamp` of what somebody had before their eyes, is not that of what there is.
     """
     if name is not None and (name := _name(name)) != segment.name:
         others = Segment.objects.filter(segmentation=segment.segmentation_id, ended_run=None).exclude(pk=segment.pk)
@@ -166,6 +195,7 @@ def edit_segment(
         segment.colour = colour
     given = {"name": name, "description": description, "action": action, "colour": colour}
     with transaction.atomic():
+        _refuse_if_changed(segment, seen, "segment")
         segment.save(update_fields=["name", "is_name_suggested", "description", "action", "colour"])
         changed = [key for key, value in given.items() if value is not None]
         audit.record(Action.SEGMENT_CHANGED, segment.public_id, changed=changed)

@@ -10,8 +10,9 @@ from django.utils.translation import gettext_lazy as _
 from django_celery_beat.models import ClockedSchedule, CrontabSchedule, IntervalSchedule, PeriodicTask, SolarSchedule
 from django_otp.plugins.otp_static.models import StaticDevice
 from django_otp.plugins.otp_totp.models import TOTPDevice
+from unfold.decorators import action
 
-from segmentation_site.access import people
+from segmentation_site.access import keys, people
 from segmentation_site.access.kept_admin import HistoryAdmin
 from segmentation_site.access.models import ApiKey, AuditEntry
 
@@ -55,6 +56,7 @@ class ApiKeyAdmin(HistoryAdmin):
     list_display = ("name", "prefix", "scopes", "created_by", "created_at", "expires_at", "revoked_at", "last_used_at")
     list_filter = ("created_at", "expires_at", "revoked_at")
     search_fields = ("name", "prefix", "public_id")
+    actions = ("revoke",)
     list_select_related = ("created_by",)
     fields: ClassVar = (
         "public_id",
@@ -67,6 +69,13 @@ class ApiKeyAdmin(HistoryAdmin):
         "revoked_at",
         "last_used_at",
     )
+
+    @action(description=_("Revoke the chosen keys"))
+    def revoke(self, request: HttpRequest, chosen: QuerySet[ApiKey]) -> None:
+        """They end at once."""
+        for key in chosen:
+            keys.revoke(key)
+        self.message_user(request, _("Revoked: tools that use them are turned away from now on."))
 
 
 @admin.register(AuditEntry)

@@ -2,9 +2,15 @@
 
 from typing import Any
 
-from django.db.models import Model
+from django.db.models import Model, QuerySet
 from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 from unfold.admin import ModelAdmin
+from unfold.decorators import action
+
+from segmentation_site.jobs import leases
+from segmentation_site.jobs.models import Job
 
 
 class KeptAdmin(ModelAdmin):
@@ -26,3 +32,13 @@ class HistoryAdmin(KeptAdmin):
 
     def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
+
+
+@action(description=_("Ask the chosen ones to stop"))
+def stop(kept: ModelAdmin, request: HttpRequest, jobs: QuerySet[Job]) -> None:
+    """Ends what still waits, and what works at its next safe point; the rest has ended."""
+    asked = sum(leases.request_cancel(job) for job in jobs)
+    told = ngettext(
+        "{asked} is told to stop; the others had ended.", "{asked} are told to stop; the others had ended.", asked
+    )
+    kept.message_user(request, told.format(asked=asked))

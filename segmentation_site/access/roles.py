@@ -7,11 +7,12 @@ from collections.abc import Callable
 from enum import StrEnum
 from functools import wraps
 from typing import Any, ParamSpec
+from urllib.parse import urlsplit
 
-from django.contrib.auth.decorators import login_required
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
+from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.utils.cache import add_never_cache_headers
 from django.utils.translation import gettext_noop
@@ -80,6 +81,8 @@ def requires(deed: Deed) -> Callable[[Callable[P, HttpResponseBase]], Callable[P
         @wraps(view)
         def guarded(*args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
             request: HttpRequest = next(arg for arg in args if isinstance(arg, HttpRequest))
+            if not request.user.is_authenticated:
+                return _to_sign_in(request)
             if not may(request.user, deed):
                 raise PermissionDenied(
                     gettext_noop("Your role does not allow you to {deed}. Ask an admin for another role.").format(
@@ -92,11 +95,25 @@ def requires(deed: Deed) -> Callable[[Callable[P, HttpResponseBase]], Callable[P
                 add_never_cache_headers(response)
             return response
 
-        signed_in = login_required(guarded)
-        signed_in.required_deed = deed  # type: ignore[attr-defined]
-        return signed_in
+        guarded.required_deed = deed  # type: ignore[attr-defined]
+        return guarded
 
     return decorate
+
+
+def _to_sign_in(request: HttpRequest) -> HttpResponse:
+    """To where people sign in, and from there back to the page that they were on.
+
+    What a form is sent to, and what htmx asks for, is no page to come back to: that is the one which they belong to.
+    """
+    is_part = bool(getattr(request, "htmx", False))
+    back = request.get_full_path()
+    if is_part or request.method not in ("GET", "HEAD"):
+        page = urlsplit(request.headers.get("HX-Current-URL") or request.headers.get("Referer", ""))
+        if page.netloc == request.get_host() and page.path:
+            back = f"{page.path}?{page.query}" if page.query else page.path
+    there = redirect_to_login(back)
+    return HttpResponse(headers={"HX-Redirect": there.url}) if is_part else there
 
 
 def permissions_for_templates(request: HttpRequest) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from customers.columns import read_columns
 from segmentation_site.language.saying import said
 from segments.browsing import words
 from segments.browsing.features import Labels, known_labels
+from segments.browsing.history import Step, path_of
 from segments.browsing.segments import profiles, read_profile
 from segments.kmeans.explaining import Counterfactual, FitWord, counterfactual, explain, fit_word
 from segments.kmeans.model import Model, apply_model
@@ -90,8 +91,13 @@ class Explanation:
     fit: FitWord | None = None
     distance: float | None = None
     joined_at: datetime | None = None
-    before: Segment | None = None
+    path: tuple[Step, ...] = ()
     reasons: tuple[Reason, ...] = ()
+
+    @property
+    def before(self) -> Segment | None:
+        """Where the customer was before, as far as that is kept."""
+        return self.path[-2].segment if len(self.path) > 1 else None
 
     @property
     def sentence(self) -> str:
@@ -137,7 +143,7 @@ def _explain(segmentation: Segmentation, run: Run, pk: int, labels: Labels) -> E
         return Explanation(segmentation, run)
     segments = Segment.objects.in_bulk([assignment.segment_id, assignment.runner_up_id or assignment.segment_id])
     own, runner_up = segments[assignment.segment_id], segments.get(assignment.runner_up_id or 0)
-    joined = Run.objects.filter(pk=assignment.joined_run_id).only("published_at", "baseline_id").first()
+    joined = Run.objects.filter(pk=assignment.joined_run_id).only("published_at").first()
     return Explanation(
         segmentation=segmentation,
         run=run,
@@ -146,15 +152,9 @@ def _explain(segmentation: Segmentation, run: Run, pk: int, labels: Labels) -> E
         fit=fit_word(assignment.distance, assignment.runner_up_distance),
         distance=assignment.distance,
         joined_at=joined.published_at if joined else None,
-        before=_segment_in(joined.baseline_id, pk) if joined else None,
+        path=tuple(path_of(run, pk)),
         reasons=_reasons(run, pk, own, runner_up, labels) if runner_up else (),
     )
-
-
-def _segment_in(run_id: int | None, pk: int) -> Segment | None:
-    """Where this customer was in a run; None when it was not in it, or when that run's assignments are gone."""
-    there = Assignment.objects.filter(run_id=run_id or 0, customer_id=pk).first()
-    return Segment.objects.filter(pk=there.segment_id).first() if there else None
 
 
 def _reasons(run: Run, pk: int, own: Segment, runner_up: Segment, labels: Labels) -> tuple[Reason, ...]:

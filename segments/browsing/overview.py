@@ -2,41 +2,92 @@
 
 from dataclasses import dataclass
 
+from django.db.models import F, JSONField
+from django.db.models.fields.json import KeyTransform
+from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
 from customers.overview import UNKNOWN, Distribution
+from segmentation_site.jobs.models import JobStatus
 from segmentation_site.language.saying import said, spelled
+from segments.browsing import words
+from segments.browsing.history import Movement, movement_of
 from segments.charts import Chart
 from segments.models import Run, Segment, Segmentation, SegmentProfile
 
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """A segment in use with its size; percent of all, and of the largest for drawing."""
+    """A segment in use with its size; percent of all, and of the largest for drawing.
+
+    change   how many more, or fewer, there are than in the run before: "+34"; "" where that is not known
+    is_new   it was not there before
+    """
 
     segment: Segment
     size: int
     percent: float
     percent_of_largest: float
+    change: str = ""
+    is_new: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class InUse:
-    """A segmentation that readers see, with its segments, the largest first."""
+    """A segmentation that readers see, with its segments, the largest first; and a newer draft that waits."""
 
     segmentation: Segmentation
     run: Run
     shares: list[Share]
+    movement: Movement | None
+    draft: Run | None
+
+    @property
+    def story(self) -> str:
+        """What there is to say of it first, in three sentences at most."""
+        largest, smallest = self.shares[0], self.shares[-1]
+        told = _("“{largest}” is the largest of {count} segments with {most}, “{smallest}” the smallest with {least}.")
+        told = told.format(
+            largest=largest.segment.name,
+            count=len(self.shares),
+            most=words.percent(largest.percent / 100),
+            smallest=smallest.segment.name,
+            least=words.percent(smallest.percent / 100),
+        )
+        return f"{told} {self.moves}".strip()
+
+    @property
+    def moves(self) -> str:
+        """Who moved when it was renewed last; "" for the first run in use."""
+        if self.movement is None:
+            return ""
+        if not (self.movement.moved or self.movement.joined or self.movement.left):
+            return _("Since the run before nobody moved.")
+        return _("Since the run before {moved} moved to another segment, {joined} came in and {left} went out.").format(
+            moved=f"{self.movement.moved:,}", joined=f"{self.movement.joined:,}", left=f"{self.movement.left:,}"
+        )
 
 
 def in_use() -> list[InUse]:
-    """Every segmentation with a published run, the one published last first. Two queries for any number of them."""
+    """Every segmentation with a published run, the one published last first. Three queries for any number of them."""
     segmentations = list(
         Segmentation.objects.filter(published_run__isnull=False)
         .select_related("published_run")
         .defer(*(f"published_run__{column}" for column in ("model", "definition", "measures", "matching")))
+        .annotate(moves=KeyTransform("moves", "published_run__matching", output_field=JSONField()))
         .order_by("-published_run__published_at")
     )
+    drafts = {
+        draft.segmentation_id: draft
+        for draft in Run.objects.filter(
+            segmentation__in=segmentations,
+            status=JobStatus.DONE,
+            published_at=None,
+            pk__gt=F("segmentation__published_run"),
+        )
+        .only("public_id", "segmentation", "created_at", "k")
+        .order_by("pk")
+    }
     runs = [(segmentation, run) for segmentation in segmentations if (run := segmentation.published_run)]
     profiles: dict[int, list[SegmentProfile]] = {run.pk: [] for _, run in runs}
     for profile in (
@@ -46,15 +97,32 @@ def in_use() -> list[InUse]:
         .order_by("-size", "segment_id")
     ):
         profiles[profile.run_id].append(profile)
-    return [InUse(segmentation, run, _shares(profiles[run.pk])) for segmentation, run in runs]
+    found = []
+    for segmentation, run in runs:
+        movement = movement_of(segmentation.moves)
+        shares = _shares(profiles[run.pk], movement)
+        found.append(InUse(segmentation, run, shares, movement, drafts.get(segmentation.pk)))
+    return found
 
 
-def _shares(profiles: list[SegmentProfile]) -> list[Share]:
-    return [
-        Share(profile.segment, profile.size, 100 * profile.share, 100 * profile.size / max(profiles[0].size, 1))
-        for profile in profiles
-        if profile.segment is not None
-    ]
+def _shares(profiles: list[SegmentProfile], movement: Movement | None) -> list[Share]:
+    shares = []
+    for profile in profiles:
+        if profile.segment is None:
+            continue
+        before = movement.before.get(profile.segment.pk) if movement else None
+        change = "" if before is None else f"{profile.size - before:+,}".replace("-", "\u2212")
+        shares.append(
+            Share(
+                profile.segment,
+                profile.size,
+                100 * profile.share,
+                100 * profile.size / max(profiles[0].size, 1),
+                change="±0" if change == "+0" else change,
+                is_new=movement is not None and before is None,
+            )
+        )
+    return shares
 
 
 def recent_runs(limit: int) -> list[Run]:

@@ -10,8 +10,8 @@ from django.utils.translation import ngettext
 from segmentation_site.language.saying import spelled
 from segments.browsing import conditions, words
 from segments.browsing.features import Labels, known_labels
-from segments.browsing.segments import Card, cards, direction, everybody_of
-from segments.charts import Chart, elbow, quality, scatter, separation
+from segments.browsing.segments import Card, direction, everybody_of
+from segments.charts import Chart, elbow, quality, separation
 from segments.kmeans.model import Model
 from segments.kmeans.pmml import to_pmml
 from segments.kmeans.shapes import Definition, Measured, Missing, Profile, Scaling
@@ -149,9 +149,8 @@ def elbow_so_far(candidates: Sequence[Measured]) -> Chart | None:
     return elbow(candidates) if len(candidates) > 1 else None
 
 
-def results(run: Run) -> Results:
+def results(run: Run, found: list[Card]) -> Results:
     """All that a finished run found, out of what it has stored: the cost does not grow with the customers."""
-    found = cards(run)
     everybody = everybody_of(run)
     tried = measured(run)
     labels = known_labels()
@@ -177,17 +176,6 @@ def pmml_of(run: Run) -> bytes:
     model = Model.from_json(run.model or {})
     names = run.segmentation.segments.filter(public_id__in=[one.segment_id for one in model.segments])
     return to_pmml(model, dict(names.values_list("public_id", "name")), title=run.segmentation.name)
-
-
-def map_of(run: Run, x: str, y: str) -> Chart:
-    """The stored sample of customers on two of the run's features."""
-    return scatter([card.series for card in cards(run, with_sample=True)], x, y, known_labels().with_units)
-
-
-def map_choices(run: Run) -> list[tuple[str, str]]:
-    """The features that a map of this run may show: key and label."""
-    labels = known_labels()
-    return [(spec["name"], labels[spec["name"]].label) for spec in (run.model or {}).get("features", ())]
 
 
 def facts(definition: Definition, labels: Labels) -> list[Fact]:

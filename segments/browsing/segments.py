@@ -12,7 +12,7 @@ from django.db.models.functions import Cast
 from customers import searching
 from customers.columns import read_columns
 from segmentation_site.language.saying import said, spelled
-from segments.browsing import words
+from segments.browsing import history, words
 from segments.browsing.assignments import members_of
 from segments.browsing.features import Labels, known_labels
 from segments.charts import Chart, Series, boxes, profile_bars
@@ -106,6 +106,8 @@ class Portrait:
     boxes: dict[str, Chart]
     features: list[FeatureRow]
     categories: list["CategoryTable"]
+    # None before there are two published runs with it.
+    history: Chart | None
 
     @property
     def is_in_use(self) -> bool:
@@ -260,6 +262,7 @@ def portrait(segment: Segment) -> Portrait | None:
         },
         features=[_feature_row(feature, everybody.feature(feature.name), labels) for feature in one.profile.features],
         categories=_categories(one.profile, everybody, labels),
+        history=history.sizes_of(segment),
     )
 
 

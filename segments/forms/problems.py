@@ -13,4 +13,6 @@ def put_problem(form: forms.Form, problem: Problem) -> None:
     """Show a problem at the field that it is about, or above the form."""
     first = problem.pointer.strip("/").split("/")[0]
     name = FIELDS.get(first, first)
-    form.add_error(name if name in form.fields else None, said(problem.detail))
+    form.add_error(
+        name if name in form.fields else None, forms.ValidationError(said(problem.detail), code=problem.code)
+    )

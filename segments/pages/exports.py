@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from customers.attributes import columns
+from customers.overview import everybody
 from segmentation_site.access.roles import Deed, requires
 from segmentation_site.http.lists import asked, newest_first
 from segmentation_site.jobs.leases import request_cancel
@@ -56,7 +57,7 @@ def new(request: HttpRequest) -> HttpResponse:
             put_problem(form, problem)
         else:
             return redirect("export", public_id=export.public_id)
-    context = {"form": form, "is_possible": bool(members)}
+    context = {"form": form, "is_possible": bool(members), "is_nobody_contactable": not everybody().contactable}
     return render(request, "exports/new.html", context, status=422 if form.errors else 200)
 
 

@@ -40,6 +40,7 @@ def overview(request: HttpRequest) -> HttpResponse:
     """All at a glance; before there is anything, the three steps that lead to it."""
     customers = everybody()
     segmentations = in_use()
+    runs, imports = _recent_runs(), _recent_imports() if may(request.user, Deed.IMPORT) else []
     return render(
         request,
         "overview/overview.html",
@@ -49,15 +50,17 @@ def overview(request: HttpRequest) -> HttpResponse:
             "segmentations": segmentations,
             "latest": segmentations[0] if segmentations else None,
             "segment_count": sum(len(one.shares) for one in segmentations),
-            "jobs": _recent_jobs(may_see_imports=may(request.user, Deed.IMPORT)),
+            "jobs": sorted([*runs, *imports], key=lambda job: job.at, reverse=True)[:RECENT_JOBS],
+            "last_run": runs[0] if runs else None,
+            "last_import": imports[0] if imports else None,
             "has_key": may(request.user, Deed.ADMINISTER) and ApiKey.objects.usable().exists(),
             "given_up": given_up() if may(request.user, Deed.ADMINISTER) else [],
         },
     )
 
 
-def _recent_jobs(*, may_see_imports: bool) -> list[RecentJob]:
-    jobs = [
+def _recent_runs() -> list[RecentJob]:
+    return [
         RecentJob(
             icon="category",
             name=run.segmentation.name,
@@ -70,21 +73,22 @@ def _recent_jobs(*, may_see_imports: bool) -> list[RecentJob]:
         )
         for run in recent_runs(RECENT_JOBS)
     ]
-    if may_see_imports:
-        jobs += [
-            RecentJob(
-                icon="upload_file",
-                name=one.file_name,
-                what=_("Import"),
-                href=reverse("import", args=[one.public_id]),
-                state=one.status,
-                label=str(one.get_status_display()),
-                result=_("{rows} rows").format(rows=number_format(one.rows)) if one.rows is not None else "",
-                at=one.created_at,
-            )
-            for one in recent_imports(RECENT_JOBS)
-        ]
-    return sorted(jobs, key=lambda job: job.at, reverse=True)[:RECENT_JOBS]
+
+
+def _recent_imports() -> list[RecentJob]:
+    return [
+        RecentJob(
+            icon="upload_file",
+            name=one.file_name,
+            what=_("Import"),
+            href=reverse("import", args=[one.public_id]),
+            state=one.status,
+            label=str(one.get_status_display()),
+            result=_("{rows} rows").format(rows=number_format(one.rows)) if one.rows is not None else "",
+            at=one.created_at,
+        )
+        for one in recent_imports(RECENT_JOBS)
+    ]
 
 
 urlpatterns = [path("", overview, name="overview")]

@@ -17,9 +17,10 @@ from segmentation_site.jobs.problems import Problem
 from segmentation_site.jobs.watching import in_words, watch
 from segmentation_site.language.saying import said
 from segments import overruling, publishing, starting
-from segments.browsing import moves
+from segments.browsing import maps, moves
 from segments.browsing import runs as browsing
 from segments.browsing.moves import MOST_RUNS, comparable, moves_of
+from segments.browsing.segments import Card, cards
 from segments.forms import MapForm
 from segments.models import Run
 
@@ -43,10 +44,15 @@ def show(request: HttpRequest, public_id: str) -> HttpResponse:
     if run.is_active:
         context |= _progress_context(run)
     elif run.status == JobStatus.DONE:
-        context |= {"results": browsing.results(run), "obstacle": publishing.obstacle(run), "moves": moves_of(run)}
+        found = cards(run, with_sample=True)
+        context |= {
+            "results": browsing.results(run, found),
+            "obstacle": publishing.obstacle(run),
+            "moves": moves_of(run),
+        }
         context["others"] = comparable(run)[:1]
         context |= _matches_context(run)
-        context |= _map_context(request, run)
+        context |= _map_context(request, run, found)
     return render(request, "runs/run.html", context)
 
 
@@ -82,15 +88,16 @@ def map_(request: HttpRequest, public_id: str) -> HttpResponse:
     run = get_run(public_id)
     if run.status != JobStatus.DONE:
         return redirect("run", public_id=run.public_id)
-    return render(request, "runs/map.html", {"run": run} | _map_context(request, run))
+    return render(request, "runs/map.html", {"run": run} | _map_context(request, run, cards(run, with_sample=True)))
 
 
-def _map_context(request: HttpRequest, run: Run) -> dict[str, object]:
-    choices = browsing.map_choices(run)
-    if len(choices) < 2:
+def _map_context(request: HttpRequest, run: Run, found: list[Card]) -> dict[str, object]:
+    seen = maps.read_map(run, found)
+    if len(seen.choices) < 2:
         return {}
-    form = MapForm(request.GET, choices=choices)
-    return {"map_form": form, "map": browsing.map_of(run, *form.axes)}
+    form = MapForm(request.GET, choices=seen.choices)
+    told = seen.told if seen.is_told(*form.axes) else ""
+    return {"map_form": form, "map": seen.chart(*form.axes), "map_told": told}
 
 
 @requires(Deed.SEE_SEGMENTS)

@@ -1,6 +1,7 @@
 """Pages of segmentations: all of them, a new one, one with its runs, and starting a run."""
 
 from django.contrib import messages
+from django.core.exceptions import NON_FIELD_ERRORS
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import path
@@ -15,6 +16,7 @@ from segmentation_site.language.saying import said
 from segments import defining, refitting, starting
 from segments.browsing import features, runs, schedules
 from segments.browsing.drift import drift_of
+from segments.browsing.features import known_labels
 from segments.browsing.segments import cards, cards_in_use
 from segments.forms import ScheduleForm, SegmentationForm, put_problem
 from segments.kmeans.shapes import Definition
@@ -120,6 +122,7 @@ def edit(request: HttpRequest, slug: str) -> HttpResponse:
                 name=form.cleaned_data["name"],
                 description=form.cleaned_data["description"],
                 definition=form.definition,
+                seen=request.POST.get("seen") or None,
             )
         except Problem as problem:
             put_problem(form, problem)
@@ -132,10 +135,23 @@ def edit(request: HttpRequest, slug: str) -> HttpResponse:
 def _form(
     request: HttpRequest, form: SegmentationForm, offer: features.Offer, segmentation: Segmentation | None
 ) -> HttpResponse:
+    # As it is saved now, not as somebody has just tried to change it.
+    saved = get_segmentation(segmentation.slug) if segmentation else None
+    has_conflict = form.has_error(NON_FIELD_ERRORS, defining.ChangedMeanwhile.code)
+    stamp = "" if has_conflict else request.POST.get("seen", "")
+    if saved and not stamp:
+        stamp = defining.stamp(saved)
     return render(
         request,
         "segmentations/edit.html",
-        {"form": form, "offer": offer, "segmentation": segmentation},
+        {
+            "form": form,
+            "offer": offer,
+            "segmentation": segmentation,
+            "stamp": stamp,
+            "saved": saved if has_conflict else None,
+            "saved_facts": runs.facts(Definition.from_json(saved.definition), known_labels()) if saved else [],
+        },
         status=422 if form.errors else 200,
     )
 

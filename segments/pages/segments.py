@@ -3,6 +3,7 @@
 from urllib.parse import urlencode
 
 from django.contrib import messages
+from django.core.exceptions import NON_FIELD_ERRORS
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import path
@@ -57,7 +58,7 @@ def edit(request: HttpRequest, public_id: str) -> HttpResponse:
     form = SegmentForm(request.POST)
     if form.is_valid():
         try:
-            defining.edit_segment(segment, **form.cleaned_data)
+            defining.edit_segment(segment, **form.cleaned_data, seen=asked_seen(request))
         except Problem as problem:
             put_problem(form, problem)
         else:
@@ -66,10 +67,16 @@ def edit(request: HttpRequest, public_id: str) -> HttpResponse:
     return _page(request, get_segment(public_id), form)
 
 
+def asked_seen(request: HttpRequest) -> str | None:
+    """The stamp that the form was shown with; None for a form that had none."""
+    return request.POST.get("seen") or None
+
+
 def _page(request: HttpRequest, segment: Segment, form: SegmentForm | None = None) -> HttpResponse:
     shown = form or SegmentForm(
         initial={"name": segment.name, "description": segment.description, "action": segment.action}
     )
+    has_conflict = form is not None and form.has_error(NON_FIELD_ERRORS, defining.ChangedMeanwhile.code)
     portrait = browsing.portrait(segment)
     after = asked(request, "after")
     members = None
@@ -82,6 +89,8 @@ def _page(request: HttpRequest, segment: Segment, form: SegmentForm | None = Non
             "segment": segment,
             "portrait": portrait,
             "form": shown,
+            "stamp": defining.stamp(segment) if has_conflict else asked_seen(request) or defining.stamp(segment),
+            "has_conflict": has_conflict,
             "members": members,
             "first_url": "?#members" if after else "",
             "next_url": f"?{urlencode({'after': members.after})}#members" if members and members.after else "",

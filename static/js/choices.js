@@ -1,5 +1,5 @@
 // Shows the fields that belong to a chosen radio (data-shown-for="NAME" data-value="VALUE OTHER"), and ticks ready-made
-// choices (data-ticks="NAME" data-values="a b"). Without it all fields are there to be filled in.
+// choices (data-ticks="NAME" data-values="a b"); a button (data-blocked-while="NAME") is off while that is ticked. Without it all fields are there to be filled in.
 (() => {
     const showFor = (form) => {
         for (const part of form.querySelectorAll("[data-shown-for]")) {
@@ -7,6 +7,14 @@
             part.hidden = Boolean(chosen) && !part.dataset.value.split(" ").includes(chosen.value);
         }
     };
+
+    const block = (button) => {
+        button.disabled = Boolean(button.form.querySelector(`input[name="${button.dataset.blockedWhile}"]:checked`));
+    };
+    const blockAll = () => document.querySelectorAll("button[data-blocked-while]").forEach(block);
+
+    document.addEventListener("DOMContentLoaded", blockAll);
+    document.addEventListener("change", blockAll);
 
     document.addEventListener("DOMContentLoaded", () => {
         document.querySelectorAll("form:has([data-shown-for])").forEach(showFor);
