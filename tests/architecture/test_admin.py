@@ -10,6 +10,7 @@ from segmentation_site.access.kept_admin import HistoryAdmin
 
 OURS = ("customers", "segments", "access", "webhooks", "jobs", "http")
 WITHOUT = {
+    "access.authenticator": "holds the secrets of second factors; each person sees their own on their page",
     "segments.assignment": "its key has two columns, which the admin does not know; a segment's page lists its members",
     "segments.change": "its key has two columns; the API reads it",
     "jobs.sweeps": "says when somebody looked for jobs that nobody works at; the status page tells",
