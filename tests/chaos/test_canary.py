@@ -1,8 +1,12 @@
 """Somebody whose name and address go through everything, and are then erased, is found nowhere."""
 
+import hashlib
 import json
+import re
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
 
 import pytest
 import requests
@@ -10,11 +14,32 @@ import requests
 from segmentation_site.embedded import postgres
 from segmentation_site.embedded.folder import USER, DataFolder
 from tests import given
+from tests.chaos.conftest import site_for_trials
 from tests.chaos.trial import IMPORTS, RUNS, Trial, customers_file
 from tests.embedded.processes import manage
+from tests.webhooks.receiving import Receiver, receiver
 
 NAME, ADDRESS, ID = "Zebedee-Canary", "zebedee.canary@nowhere.example", "canary-0001"
-SCOPES = ("customers:write", "customers:erase", "exports:write")
+# Platforms are given this in place of the address.
+HASHED = hashlib.sha256(ADDRESS.encode()).hexdigest()
+SCOPES = ("customers:write", "customers:erase", "exports:write", "webhooks:write")
+FORMATS, PLATFORMS = ("csv", "ndjson", "xlsx", "parquet"), ("google", "meta", "tiktok")
+EXPORTS: list[dict[str, Any]] = [{"format": form, "columns": ["email", "first_name"]} for form in FORMATS]
+EXPORTS += [{"hashed": platform} for platform in PLATFORMS]
+
+
+@pytest.fixture(scope="module")
+def receiving(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Receiver]:
+    """A system that is told of everything, and answers with what it knows."""
+    with receiver(tmp_path_factory.mktemp("receiver")) as one:
+        one.answer = f"synced {ADDRESS}".encode()
+        yield one
+
+
+@pytest.fixture(scope="module")
+def _trial(receiving: Receiver) -> Iterator[Trial]:
+    with site_for_trials(WEBHOOKS_ALLOW_PRIVATE="127.0.0.0/8", WEBHOOKS_CA_FILE=receiving.ca_file) as trial:
+        yield trial
 
 
 def file_with_the_canary(age: str) -> bytes:
@@ -52,15 +77,67 @@ def places_that_name_it(trial: Trial) -> Iterator[str]:
     found += [("the terminal", trial.site.output.encode())]
     for where, content in found:
         lower = content.lower()
-        if any(word.lower().encode() in lower for word in (NAME, ADDRESS)):
+        if any(word.lower().encode() in lower for word in (NAME, ADDRESS, HASHED)):
             yield where
 
 
-def test_who_is_erased_is_found_nowhere_and_does_not_come_in_again(trial: Trial, key: str) -> None:
+def signed_in(trial: Trial) -> requests.Session:
+    """A browser in which the first admin has signed in."""
+    browser = requests.Session()
+    password = re.search(r"with password\s+(\S+)", trial.site.output)
+    assert password
+    browser.get(f"{trial.site.url}/accounts/login/", timeout=30)
+    words = {"username": "admin", "password": password[1], "csrfmiddlewaretoken": browser.cookies["csrftoken"]}
+    answer = browser.post(f"{trial.site.url}/accounts/login/", data=words, timeout=30)
+    assert answer.url == f"{trial.site.url}/"
+    return browser
+
+
+def look_at_pages(trial: Trial, browser: requests.Session) -> None:
+    """Search the canary, open it, and bring it into the wizard, which is then left."""
+
+    def opened(path: str, **form: object) -> requests.Response:
+        more: dict[str, object] = {"csrfmiddlewaretoken": browser.cookies["csrftoken"], "kind": "customers"}
+        answer = browser.request("POST" if form else "GET", f"{trial.site.url}{path}", timeout=30, **_sent(form, more))
+        assert answer.ok, f"{path}: {answer.status_code}"
+        return answer
+
+    for search in (NAME, ADDRESS, ID):
+        assert NAME in opened(f"/customers/?search={search}").text
+    pk = trial.ask("SELECT id FROM customers_customer WHERE external_id = %s", ID)[0]["id"]
+    assert ADDRESS in opened(f"/customers/{pk}").text
+    assert ID in opened(f"/customers/{pk}/erase").text
+    wizard = opened("/imports/new", file=("customers.csv", file_with_the_canary("40")))
+    assert wizard.url.endswith("/map")
+    assert NAME in wizard.text
+    path = wizard.url.removeprefix(trial.site.url)
+    # Another way of reading it: the page comes again, with the first rows of the file.
+    words = {"csrfmiddlewaretoken": browser.cookies["csrftoken"], "encoding": "latin-1"}
+    assert NAME in browser.post(wizard.url, data=words, timeout=30).text
+    opened(path.removesuffix("/map") + "/cancel", anything="")
+
+
+def _sent(form: dict[str, object], more: dict[str, object]) -> dict[str, Any]:
+    files = {name: value for name, value in form.items() if isinstance(value, tuple)}
+    return (
+        {"data": more | {name: value for name, value in form.items() if name not in files}, "files": files}
+        if form
+        else {}
+    )
+
+
+def _file_of(call: Callable[..., requests.Response], export: str) -> str | None:
+    file: str | None = call("GET", f"/api/v1/exports/{export}").json()["file"]
+    return file
+
+
+def test_who_is_erased_is_found_nowhere_and_does_not_come_in_again(trial: Trial, key: str, receiving: Receiver) -> None:
     def call(method: str, path: str, **more: object) -> requests.Response:
         headers = {"Authorization": f"Bearer {key}", **more.pop("headers", {})}  # type: ignore[dict-item]
         return requests.request(method, f"{trial.site.url}{path}", headers=headers, timeout=30, **more)  # type: ignore[arg-type]
 
+    hook = {"name": "CRM", "url": receiving.url, "events": ["run.published", "import.finished", "export.finished"]}
+    assert call("POST", "/api/v1/webhooks", json=hook).status_code == 201
     # In: a good row, a row with a fault, a change over the API, and tries that go wrong.
     assert trial.ended(IMPORTS, trial.upload(file_with_the_canary("40")))["status"] == "done"
     assert trial.ended(IMPORTS, trial.upload(file_with_the_canary("4000")))["status"] == "done"
@@ -79,17 +156,30 @@ def test_who_is_erased_is_found_nowhere_and_does_not_come_in_again(trial: Trial,
     assert trial.ended(RUNS, trial.run(slug, publish=True))["status"] == "done"
     csv = call("GET", f"/api/v1/segmentations/{slug}/members?fields=email,first_name", headers={"Accept": "text/csv"})
     assert ADDRESS in csv.text
-    export = call("POST", "/api/v1/exports", json={"segmentation": slug, "columns": ["email", "first_name"]}).json()
-    given.eventually(lambda: call("GET", f"/api/v1/exports/{export['id']}").json()["file"], what="the export's file")
-    file = f"/api/v1/exports/{export['id']}/file"
-    assert ADDRESS in call("GET", file).text
+    exports = [call("POST", "/api/v1/exports", json={"segmentation": slug} | asked).json()["id"] for asked in EXPORTS]
+    for export in exports:
+        given.eventually(partial(_file_of, call, export), what="the export's file")
+    texts = [call("GET", f"/api/v1/exports/{export}/file").text for export in exports]
+    assert ADDRESS in texts[0]
+    assert ADDRESS in texts[1]
+    assert all(HASHED in text for text in texts[4:])
+    look_at_pages(trial, signed_in(trial))
+    # The receiver has heard of all of it by id, and has answered with what it should have kept to itself.
+    excerpts = "status = 'delivered' AND response_excerpt <> ''"
+    given.eventually(lambda: trial.count("webhooks_delivery", excerpts) >= len(EXPORTS) + 3, what="deliveries")
+    told = b" ".join(request.body for request in receiving.got)
+    assert exports[0].encode() in told
+    assert not any(word.encode() in told for word in (NAME, ADDRESS, HASHED))
     before = set(places_that_name_it(trial))
-    assert any(export["id"] in where for where in before)
+    # Two of the formats are compressed, so that nobody finds anything in them by looking.
+    assert len([where for where in before if any(export in where for export in exports)]) == len(EXPORTS) - 2
     assert "the dump" in before
     assert any("media" in where for where in before)
 
     assert call("DELETE", f"/api/v1/customers/{ID}").status_code == 204
-    assert call("GET", file).status_code == 410
+    assert {call("GET", f"/api/v1/exports/{export}/file").status_code for export in exports} == {410}
+    assert list((DataFolder(trial.site.folder).path / "media" / "exports").iterdir()) == []
+    assert not trial.count("webhooks_delivery", "response_excerpt <> ''")
     assert list(places_that_name_it(trial)) == []
 
     row = trial.ended(IMPORTS, trial.upload(file_with_the_canary("40")))

@@ -25,7 +25,17 @@ client = Client(SERVER_NAME="localhost", headers={{"Authorization": "Bearer " + 
 ask = lambda path: client.get("/api/v1" + path).json()
 members = ask("/segmentations/{SLUG}/members?page_size=1000")
 changes = ask("/segmentations/{SLUG}/changes?page_size=1000")
-print(json.dumps([ask("/me"), members, changes, Customer.objects.count()]))
+content = lambda address: b"".join(client.get(address).streaming_content).decode()
+files = [one["file"] and content(one["file"]) for one in ask("/exports")["results"]]
+print(json.dumps([ask("/me"), members, changes, Customer.objects.count(), files]))
+"""
+EXPORT = """
+from segmentation_site.jobs import leases
+from segments import delivering, exporting
+from segments.models import Export, Segmentation
+segmentation = Segmentation.objects.get()
+export = exporting.start_export(segmentation, None, by=None, columns=["email"], contactable_only=False, ring=False)
+leases.carry_out(Export, export.pk, delivering.execute)
 """
 
 
@@ -35,10 +45,11 @@ def done(outcome: "subprocess.CompletedProcess[str]") -> str:
 
 
 def look(folder: Path, key: str) -> Any:
-    me, members, changes, customers = json.loads(done(manage(folder, "shell", "-v", "0", "-c", LOOK, KEY=key)))
+    told = json.loads(done(manage(folder, "shell", "-v", "0", "-c", LOOK, KEY=key)))
+    me, members, changes, customers, files = told
     # Asking is noted.
     me.pop("last_used_at", None)
-    return me, members["results"], changes["results"], customers
+    return me, members["results"], changes["results"], customers, files
 
 
 @pytest.fixture(scope="module")
@@ -52,10 +63,12 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str, Any]:
     assert manage(folder, "import_customers", str(file), "--json").returncode == 0
     name = ["--name", SLUG, "--features", "annual_income,spending_score", "--k", "4", "--publish"]
     done(manage(folder, "segment", *name))
-    scopes = ["--scope", "members:read", "--scope", "segments:read"]
+    done(manage(folder, "shell", "-v", "0", "-c", EXPORT))
+    scopes = ["--scope", "members:read", "--scope", "segments:read", "--scope", "exports:write"]
     key = json.loads(done(manage(folder, "create_api_key", "tool", *scopes, "--json")))["key"]
     seen = look(folder, key)
     assert len(seen[1]) > 200
+    assert seen[4][0].count("@") > 100
     told = json.loads(done(manage(folder, "backup", str(archive), "--json")))
     assert told["bytes"] == archive.stat().st_size
     assert archive.stat().st_mode & 0o077 == 0
@@ -88,7 +101,8 @@ def test_who_was_erased_since_stays_erased_and_what_was_replaced_is_kept(
     assert told["erased"] == 1
     assert told["replaced_database"]
     assert (folder / told["replaced_media"]).is_dir()
-    _, members, changes, customers = look(folder, key)
+    _, members, changes, customers, files = look(folder, key)
+    assert files == [None]
     assert customers == seen[3] - 1
     assert gone not in {member["external_id"] for member in members}
     assert changes[-1]["type"] == "erased"
