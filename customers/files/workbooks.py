@@ -25,6 +25,8 @@ MOST_UNPACKED = 1024**3
 MOST_RATIO = 250
 FREE_BYTES = 100 * 1024**2
 MOST_CELLS = 50_000_000
+# What the texts of a sample may take, which a workbook holds once however many cells show them.
+MOST_OF_TEXTS = 64 * 1024**2
 PIECE_ROWS = 5000
 # Whole numbers below this are written without an exponent.
 MOST_DIGITS = 1e15
@@ -33,6 +35,8 @@ _BLOCK = 1024**2
 _LONGEST_BEGINNING = 32 * 1024**2
 
 _END_OF_ROW = re.compile(rb"</((?:\w+:)?)row>")
+_END_OF_TEXT = re.compile(rb"</(?:\w+:)?si>")
+_SHARED_TEXT = re.compile(rb't="s"[^>]*>\s*<(?:\w+:)?v>([0-9]{1,9})<')
 _IS_SHEET = re.compile(rb"<(?:\w+:)?worksheet\b")
 _ERROR = re.compile(rb"""(<(?:\w+:)?c\s[^<>]*?\bt=)(["'])e\2""")
 
@@ -42,6 +46,7 @@ def first_rows(file: BinaryIO, job: Mapping[str, Any]) -> dict[str, Any]:
     with zipfile_of(file) as archive:
         beginning = io.BytesIO()
         _rewrite(archive, beginning, rows=job["rows"] + 1000)
+        _count_texts(archive, beginning.getvalue())
     workbook = _opened(beginning)
     names = _names(workbook)
     for name in [_chosen(names, job["sheet"])] if job["sheet"] else names:
@@ -199,6 +204,26 @@ def _beginning(beginning: bytes, blocks: Iterator[bytes], rows: int) -> bytes:
             )
         last, prefix = ends[: rows + 1][-1], ends[0][1]
         return b"%s</%ssheetData></%sworksheet>" % (beginning[: last.end()], prefix, prefix)
+
+
+def _count_texts(archive: zipfile.ZipFile, beginning: bytes) -> None:
+    """What the cells of a beginning come to, whose texts stand elsewhere in the workbook, once for all. Raises Bomb."""
+    lengths = [length for entry in archive.infolist() for length in _lengths_of_texts(archive, entry)]
+    if beginning.count(b't="s"') * max(lengths, default=0) > MOST_OF_TEXTS:
+        places = (int(found[1]) for found in _SHARED_TEXT.finditer(beginning))
+        if sum(lengths[place] for place in places if place < len(lengths)) > MOST_OF_TEXTS:
+            raise Bomb(found=f"the texts of its first rows take more than {MOST_OF_TEXTS // 1024**2} MB")
+
+
+def _lengths_of_texts(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> Iterator[int]:
+    if not entry.filename.casefold().endswith("sharedstrings.xml"):
+        return
+    left = b""
+    for block in _blocks(archive, entry):
+        *ended, left = _END_OF_TEXT.split(left + block)
+        if len(left) > MOST_OF_TEXTS:
+            raise Bomb(found=f"one of its texts is longer than {MOST_OF_TEXTS // 1024**2} MB")
+        yield from map(len, ended)
 
 
 def _opened(file: IO[bytes]) -> CalamineWorkbook:
