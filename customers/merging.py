@@ -18,6 +18,8 @@ EDITS = sql.Identifier(Edit._meta.db_table)
 MERGE_MEMORY = "256MB"
 # The staged rows that say something new.
 _TELLING = sql.Identifier("merge_telling")
+# Whom they belong to; a key never has a blank.
+_KNOWN = sql.Identifier("known customer")
 # Nobody's refusal is taken back by a file that says nothing of it.
 NEVER_CLEARED = frozenset({"consent"})
 
@@ -66,6 +68,7 @@ class Merging:
             "customers": CUSTOMERS,
             "edits": EDITS,
             "staging": staging,
+            "is_same": sql.SQL("customer.external_id = staged.external_id"),
             "next_change": next_change(),
             "import_id": sql.Literal(rules.import_id),
             "columns": _listed(column(key) for key in everything),
@@ -102,7 +105,7 @@ class Merging:
             WITH merged AS (
                 MERGE INTO {{customers}} AS customer
                 USING {{staging}} AS staged
-                ON customer.external_id = staged.external_id
+                ON {{is_same}}
                 {update if self.updates else ""}
                 {create if self.creates else ""}
                 RETURNING merge_action() AS action, new.id AS id,
@@ -124,19 +127,24 @@ class Merging:
         is_new = "customer.id IS NULL" if self.creates else "false"
         is_changed = "(customer.id IS NOT NULL AND ({differs}))" if self.updates else "false"
         with connection.cursor() as cursor:
-            cursor.execute("SELECT set_config('work_mem', %s, true)", [MERGE_MEMORY])
+            # The planner takes every row for one that says something new, and fears to hand so many from process to
+            # process.
+            cursor.execute(
+                "SELECT set_config('work_mem', %s, true), set_config('parallel_tuple_cost', '0', true)", [MERGE_MEMORY]
+            )
             cursor.execute(
                 sql.SQL(
                     f"""
                     CREATE TEMPORARY TABLE {{telling}} ON COMMIT DROP AS
-                    SELECT staged.* FROM {{staging}} AS staged
-                    LEFT JOIN {{customers}} AS customer ON customer.external_id = staged.external_id
+                    SELECT staged.*, customer.id AS {{known}} FROM {{staging}} AS staged
+                    LEFT JOIN {{customers}} AS customer ON {{is_same}}
                     WHERE {is_new} OR {is_changed}
                     """  # noqa: S608 - only clauses of our own are put together
-                ).format(telling=_TELLING, **self.names)
+                ).format(telling=_TELLING, known=_KNOWN, **self.names)
             )
-            cursor.execute(sql.SQL("ANALYZE {} (external_id)").format(_TELLING))
-        self.names["staging"] = _TELLING
+            cursor.execute(sql.SQL("ANALYZE {} ({})").format(_TELLING, _KNOWN))
+        # Nobody else writes meanwhile, so that whom a row belongs to needs no second look.
+        self.names |= {"staging": _TELLING, "is_same": sql.SQL("customer.id = staged.{}").format(_KNOWN)}
         return self.write()
 
     def count(self) -> Merged:
@@ -147,7 +155,7 @@ class Merging:
                 count(*) FILTER (WHERE customer.id IS NULL AND {self.creates}),
                 count(*) FILTER (WHERE customer.id IS NOT NULL AND {"({differs})" if self.updates else "false"})
             FROM {{staging}} AS staged
-            LEFT JOIN {{customers}} AS customer ON customer.external_id = staged.external_id
+            LEFT JOIN {{customers}} AS customer ON {{is_same}}
             """  # noqa: S608 - only clauses of our own are put together
         )
 
