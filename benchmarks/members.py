@@ -2,6 +2,7 @@
 
 import re
 import subprocess
+import sys
 from urllib.parse import urlencode
 
 from django.conf import settings
@@ -9,7 +10,7 @@ from django.db import connection
 from django.test import Client
 
 from benchmarks import given
-from benchmarks.measuring import Claim, Contestant, Measured, interleaved
+from benchmarks.measuring import Claim, Contestant, Limit, Measured, interleaved
 from benchmarks.runs import FEATURES
 from segmentation_site.access.keys import create_key
 from segmentation_site.access.scopes import Scope
@@ -69,6 +70,7 @@ def measure_stream(customers: int, rounds: int) -> Measured:
     """Everybody as CSV and as NDJSON over HTTP, and psql's COPY of the same query."""
     run, client = _published(customers)
     url = f"/api/v1/segmentations/{run.segmentation.slug}/members"
+    taken = _taken(url)
     seconds = interleaved(
         {
             "CSV over HTTP": Contestant(lambda: _drain(client, url, "text/csv")),
@@ -82,7 +84,20 @@ def measure_stream(customers: int, rounds: int) -> Measured:
         Claim("CSV over HTTP", "psql, COPY as CSV", 1.3),
         Claim("NDJSON over HTTP", "psql, COPY of row_to_json", 1.3),
     )
-    return Measured(f"{customers:,} members", seconds, claims)
+    limits = tuple(
+        Limit(f"more memory while {form} goes through", megabytes, 20, "MB")
+        for form, megabytes in zip(("CSV", "NDJSON"), taken, strict=True)
+    )
+    return Measured(f"{customers:,} members", seconds, claims, limits=limits)
+
+
+def _taken(url: str) -> list[float]:
+    """MB that a stream takes in a process of its own, where nothing else has been."""
+    _, secret = create_key("benchmark of memory", scopes=[Scope.MEMBERS_READ.value], by=None)
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks.streamed", url, secret], check=True, capture_output=True, text=True
+    )
+    return [float(line) for line in done.stdout.split()]
 
 
 def _published(customers: int) -> tuple[Run, Client]:
