@@ -1,5 +1,7 @@
 """Takes pictures of every page: `.venv/bin/python docs/screenshots.py FOLDER`, and `--docs` for the documentation.
 
+In German with `--language de`.
+
 It starts a demo site of its own in a temporary data folder, signs in as the admin that the demo prints, and walks
 through the pages as a person would, in light, in dark and on a phone.
 """
@@ -146,12 +148,13 @@ def upload(page: Page, url: str) -> str:
     return page.url.removeprefix(url)
 
 
-def sign_in(browser: Browser, url: str, password: str, look: Look) -> Page:
+def sign_in(browser: Browser, url: str, password: str, look: Look, language: str) -> Page:
     """A new window in which the admin has signed in."""
     context = browser.new_context(
         viewport={"width": look.width, "height": look.height},
         color_scheme=look.scheme,  # type: ignore[arg-type]
         reduced_motion="reduce",
+        locale=language,
     )
     page = context.new_page()
     page.goto(f"{url}/accounts/login/")
@@ -171,12 +174,12 @@ def show(page: Page, name: str, picture: Path) -> None:
         page.screenshot(path=picture, clip={"x": 0, "y": 0, "width": width, "height": FIRST_SIGHT[name]})
 
 
-def take(url: str, password: str, folder: Path, only: set[str]) -> None:
+def take(url: str, password: str, folder: Path, only: set[str], language: str) -> None:
     """Every page in every look into `folder`."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
         for look in LOOKS:
-            page = sign_in(browser, url, password, look)
+            page = sign_in(browser, url, password, look, language)
             pages = addresses(page, url)
             if not only:
                 pages["import-map"] = upload(page, url)
@@ -200,6 +203,7 @@ def take(url: str, password: str, folder: Path, only: set[str]) -> None:
             anonymous = browser.new_page(
                 viewport={"width": look.width, "height": look.height},
                 color_scheme=look.scheme,  # type: ignore[arg-type]
+                locale=language,
             )
             anonymous.goto(f"{url}/accounts/login/")
             anonymous.screenshot(path=folder / f"sign-in-{look.name}.png")
@@ -212,14 +216,15 @@ def main() -> None:
     parser.add_argument("folder", type=Path, nargs="?", default=Path(tempfile.gettempdir()) / "screenshots")
     parser.add_argument("--docs", action="store_true", help="only the pictures of the documentation, into docs/images")
     parser.add_argument("--url", help="a site that runs already, whose admin has the password in PASSWORD")
+    parser.add_argument("--language", default="en", help="what the browser asks for (default en)")
     asked = parser.parse_args()
     asked.folder.mkdir(parents=True, exist_ok=True)
     only = set(FOR_DOCS) if asked.docs else set()
     if asked.url:
-        take(asked.url.rstrip("/"), os.environ["PASSWORD"], asked.folder, only)
+        take(asked.url.rstrip("/"), os.environ["PASSWORD"], asked.folder, only, asked.language)
     else:
         with demo_site() as (url, password):
-            take(url, password, asked.folder, only)
+            take(url, password, asked.folder, only, asked.language)
     if asked.docs:
         IMAGES.mkdir(exist_ok=True)
         for name, look in FOR_DOCS.items():
