@@ -84,7 +84,7 @@ def person_link(request: HttpRequest, pk: int) -> HttpResponse:
 def _show_link(request: HttpRequest, user: User) -> HttpResponse:
     address = request.build_absolute_uri(room.link_for(user))
     subject = _("A link to set your password")
-    is_mailed = mail(user.email, subject, f"{address}\n\n{_('It works once, and for three days.')}")
+    is_mailed = mail(user.email, subject, "\n\n".join([address, _("It works once, and for three days.")]))
     return render(request, "people/link.html", {"person": user, "address": address, "is_mailed": is_mailed})
 
 
