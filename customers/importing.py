@@ -27,7 +27,7 @@ from customers.files.sampling import Sample
 from customers.merging import CUSTOMERS, Merged, Merging, Rules
 from customers.models import Customer, Import, ImportKey, ImportMode, RejectedRow, lock_writers
 from customers.problems import file_problems_told
-from customers.signals import import_finished
+from customers.signals import import_finished, purchases_changed
 from customers.staging import Incoming, Staged
 from segmentation_site.database.copying import CHUNK, copy_in
 from segmentation_site.jobs.ahead import ahead
@@ -260,6 +260,8 @@ def _end(table: _Table, rejected: _RejectedRows, lease: Lease[Import], accepted:
         undoable_until=None if one.is_dry_run else kept_until,
     )
     one.refresh_from_db()
+    if one.kind == Import.Kind.TRANSACTIONS and not one.is_dry_run:
+        purchases_changed.send(sender=Import)
     import_finished.send(sender=Import, import_=one)
 
 

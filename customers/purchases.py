@@ -4,7 +4,7 @@ Light: only the database computes here.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import date
+from datetime import date, datetime
 
 from django.db import connection
 from django.utils.translation import gettext_noop
@@ -13,7 +13,7 @@ from psycopg import sql
 from customers.attributes import PURCHASE_FIGURES
 from customers.files.schema import Column, Kind
 from customers.merging import CUSTOMERS, Merged, next_change
-from customers.models import Import, ImportMode, Transaction
+from customers.models import Import, ImportMode, ImportStatus, Transaction, Undo
 
 TRANSACTIONS = sql.Identifier(Transaction._meta.db_table)
 COLUMNS = (
@@ -163,6 +163,17 @@ class Merging:
                 ).format(**self.names)
             )
             return Merged(int(cursor.fetchone()[0]), 0)
+
+
+def changed_since(moment: datetime) -> bool:
+    """Whether purchases came, or were taken back, after it."""
+    brought = Import.objects.filter(
+        kind=Import.Kind.TRANSACTIONS, is_dry_run=False, status__in=(ImportStatus.DONE, ImportStatus.UNDONE)
+    )
+    return (
+        brought.filter(finished_at__gt=moment).exists()
+        or Undo.objects.filter(transactions_removed__gt=0, finished_at__gt=moment).exists()
+    )
 
 
 def figures(as_of: date, only: Sequence[int] | None = None) -> sql.Composed:

@@ -20,7 +20,7 @@ from customers.files.schema import Kind
 from customers.merging import CUSTOMERS, EDITS, column, next_change
 from customers.models import Import, ImportStatus, Undo, lock_writers
 from customers.purchases import TRANSACTIONS
-from customers.signals import customers_changed, customers_going
+from customers.signals import customers_changed, customers_going, purchases_changed
 from segmentation_site.access import audit
 from segmentation_site.access.audit import Action
 from segmentation_site.jobs import bell
@@ -140,6 +140,8 @@ def execute(undo: Undo, lease: Lease[Undo]) -> None:
         restored = taking.restore()
         taking.forget()
         customers_changed.send(sender=Import)
+        if transactions:
+            purchases_changed.send(sender=Import)
         Import.objects.filter(pk=one.pk).update(status=ImportStatus.UNDONE)
         lease.finish(removed=len(removed), restored=restored, kept=kept, transactions_removed=transactions)
 

@@ -12,7 +12,7 @@ from segmentation_site.jobs.models import JobStatus
 from segmentation_site.jobs.problems import Problem
 from segmentation_site.webhooks import outbox
 from segmentation_site.webhooks.events import Event
-from segments import recording
+from segments import aging, recording
 from segments.models import SCORE, Run, Segment, Segmentation
 
 
@@ -73,8 +73,10 @@ def publish(run: Run, *, by: User | None) -> Run:
         recording.record_publication(run, before=segmentation.published_run_id)
         segmentation.published_run = run
         # Whoever changed since the run read them is looked at with its model next, and drift is another model's.
-        segmentation.scored_until, segmentation.drift = run.read_until, None
-        segmentation.save(update_fields=["published_run", "scored_until", "drift"])
+        segmentation.scored_until, segmentation.scored_as_of, segmentation.drift = run.read_until, None, None
+        if aging.is_outdated(run):
+            aging.start_anew(segmentation, run)
+        segmentation.save(update_fields=["published_run", "scored_until", "scored_as_of", "drift"])
         transaction.on_commit(lambda: bell.send(SCORE))
         audit.record(Action.RUN_PUBLISHED, run.public_id, by=by, segmentation=segmentation.slug)
         outbox.emit(Event.RUN_PUBLISHED, run_id=run.public_id, segmentation=segmentation.slug)

@@ -6,13 +6,13 @@ from typing import Any
 from django.db import transaction
 from django.dispatch import receiver
 
-from customers.signals import customers_changed, customers_going, import_finished
+from customers.signals import customers_changed, customers_going, import_finished, purchases_changed
 from segmentation_site.access import audit
 from segmentation_site.access.audit import Action
 from segmentation_site.jobs import bell
 from segmentation_site.webhooks import outbox
 from segmentation_site.webhooks.events import Event
-from segments import exporting, recording, refitting
+from segments import aging, exporting, recording, refitting
 from segments.models import SCORE, Change, Segmentation
 from segments.signals import drift_detected
 
@@ -30,6 +30,13 @@ def look_at_who_changed(**kwargs: Any) -> None:
     """They may belong elsewhere now; a worker looks as soon as this is committed."""
     if Segmentation.objects.filter(published_run__isnull=False).exists():
         transaction.on_commit(lambda: bell.send(SCORE))
+
+
+@receiver(purchases_changed)
+def look_at_everybody_who_bought(**kwargs: Any) -> None:
+    """Where people are divided by their purchases, everybody is looked at anew, as of today."""
+    if aging.count_anew():
+        look_at_who_changed()
 
 
 @receiver(import_finished)

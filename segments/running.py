@@ -46,7 +46,11 @@ def execute(run: Run, lease: Lease[Run]) -> None:
     place = placing.place(definition.engine, _values(definition))
     # Before reading: whoever changes meanwhile is looked at once more when the run is published.
     read_until = last_change()
-    everything = reading.read_features(definition, also=_shown(definition))
+    try:
+        everything = reading.read_features(definition, also=_shown(definition))
+    except KeyError as error:
+        gone = _("There is no attribute {key} any more. Choose other features or conditions.").format(key=error)
+        raise CannotSegment(detail=gone) from error
     columns = everything.of(definition.feature_names)
     prepared = _prepare(columns, definition, lease)
     start = warming.before(run.segmentation.published_run) if run.origin != Origin.ASKED else None
@@ -144,7 +148,12 @@ def _try_each_k(
         separation = measuring.separation(prepared, fit, salt=run.seed)
         measured = measuring.measure(prepared, fit, salt=run.seed, known=separation)
         stability = measuring.stability(prepared, fit, salt=run.seed, check=lease.check)
-        measured = replace(measured, stability=float(stability.min()), seconds=time.perf_counter() - started)
+        measured = replace(
+            measured,
+            stability=float(stability.min()),
+            prediction_strength=measuring.prediction_strength(prepared, k, salt=run.seed, check=lease.check),
+            seconds=time.perf_counter() - started,
+        )
         tried[k] = Tried(fit, measured, separation, stability, warning)
         with lease.writing():
             _store_candidate(run, measured)
@@ -161,6 +170,8 @@ def _store_candidate(run: Run, measured: Measured) -> None:
         calinski_harabasz=measured.calinski_harabasz,
         stability=measured.stability,
         smallest_share=measured.smallest_share,
+        prediction_strength=measured.prediction_strength,
+        simplified_silhouette=measured.simplified_silhouette,
         seconds=measured.seconds,
     )
 

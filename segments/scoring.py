@@ -15,7 +15,7 @@ from psycopg import sql
 from customers import columns
 from customers.columns import Between, Columns
 from segmentation_site.database.copying import binary_rows, copy_in
-from segments import recording
+from segments import aging, recording
 from segments.kmeans import drifting
 from segments.kmeans.drifting import Drift, DriftWord
 from segments.kmeans.model import Model, Scores, score
@@ -44,7 +44,8 @@ class _InUse:
 
     def read(self, changed: Between | None = None) -> Columns:
         conditions = conditions_of(self.definition)
-        return columns.read_columns(self.model.names, self.definition.as_of, conditions, changed)
+        as_of = aging.day_of(self.run, self.definition)
+        return columns.read_columns(self.model.names, as_of, conditions, changed)
 
 
 def score_changes() -> int:

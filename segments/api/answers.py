@@ -21,6 +21,7 @@ from segments.api.schedules import SCHEDULE
 from segments.browsing.explanations import Explanation
 from segments.browsing.features import known_labels
 from segments.browsing.segments import Card, cards, read_profile
+from segments.browsing.stopping import missing_attributes
 from segments.kmeans.drifting import DriftWord
 from segments.kmeans.explaining import FitWord
 from segments.kmeans.naming import Action, suggest_action
@@ -57,6 +58,8 @@ SEGMENTATION = shape(
                 },
             )
         ),
+        # Removed since, so that who comes or changes is no longer put into its segments.
+        "missing_attributes": list_of(TEXT),
         "created_at": MOMENT,
         "updated_at": MOMENT,
     },
@@ -76,6 +79,7 @@ def of_segmentation(segmentation: Segmentation) -> dict[str, Any]:
         "published_run": published and published.public_id,
         "published_at": published and published.published_at,
         "drift": segmentation.drift,
+        "missing_attributes": missing_attributes(published) if published else [],
         "created_at": segmentation.created_at,
         "updated_at": segmentation.updated_at,
     }
@@ -106,7 +110,10 @@ _RUN: dict[str, Schema] = {
     "error": nullable({"$ref": "#/components/schemas/JobError"}),
 }
 BRIEF_RUN = shape("BriefRun", _RUN)
-_MEASURES = ("inertia", "silhouette", "davies_bouldin", "calinski_harabasz", "stability", "smallest_share")
+_MEASURES = (
+    *("inertia", "silhouette", "simplified_silhouette", "davies_bouldin", "calinski_harabasz"),
+    *("stability", "prediction_strength", "smallest_share"),
+)
 RUN = shape(
     "Run",
     _RUN

@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy
 
 from customers.columns import read_columns
 from segmentation_site.language.saying import said
+from segments import aging
 from segments.browsing import words
 from segments.browsing.features import Labels, known_labels
 from segments.browsing.history import Step, path_of
@@ -161,7 +162,7 @@ def _reasons(run: Run, pk: int, own: Segment, runner_up: Segment, labels: Labels
     """The features, the strongest first; none for a customer, or a feature, that is gone since."""
     model = Model.from_json(run.model or {})
     try:
-        read = read_columns(model.names, Definition.from_json(run.definition).as_of, only=[pk])
+        read = read_columns(model.names, aging.day_of(run, Definition.from_json(run.definition)), only=[pk])
     except KeyError:
         return ()
     if not len(read.ids):

@@ -10,7 +10,7 @@ from django.utils.translation import gettext_noop
 from customers.overview import UNKNOWN, Distribution
 from segmentation_site.jobs.models import JobStatus
 from segmentation_site.language.saying import said, spelled
-from segments.browsing import words
+from segments.browsing import stopping, words
 from segments.browsing.history import Movement, movement_of
 from segments.charts import Chart
 from segments.models import Run, Segment, Segmentation, SegmentProfile
@@ -41,6 +41,8 @@ class InUse:
     shares: list[Share]
     movement: Movement | None
     draft: Run | None
+    # What was removed since and without which nobody is put into its segments any more; empty where all is there.
+    missing: str = ""
 
     @property
     def story(self) -> str:
@@ -69,11 +71,11 @@ class InUse:
 
 
 def in_use() -> list[InUse]:
-    """Every segmentation with a published run, the one published last first. Three queries for any number of them."""
+    """Every segmentation with a published run, the one published last first. A few queries for any number of them."""
     segmentations = list(
         Segmentation.objects.filter(published_run__isnull=False)
         .select_related("published_run")
-        .defer(*(f"published_run__{column}" for column in ("model", "definition", "measures", "matching")))
+        .defer(*(f"published_run__{column}" for column in ("model", "measures", "matching")))
         .annotate(moves=KeyTransform("moves", "published_run__matching", output_field=JSONField()))
         .order_by("-published_run__published_at")
     )
@@ -97,11 +99,12 @@ def in_use() -> list[InUse]:
         .order_by("-size", "segment_id")
     ):
         profiles[profile.run_id].append(profile)
-    found = []
+    found, known = [], stopping.known()
     for segmentation, run in runs:
         movement = movement_of(segmentation.moves)
         shares = _shares(profiles[run.pk], movement)
-        found.append(InUse(segmentation, run, shares, movement, drafts.get(segmentation.pk)))
+        missing = stopping.in_words(stopping.missing_attributes(run, known))
+        found.append(InUse(segmentation, run, shares, movement, drafts.get(segmentation.pk), missing))
     return found
 
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from django.db.models import QuerySet
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -139,6 +140,8 @@ def measured(run: Run) -> list[Measured]:
             stability=one.stability,
             is_eligible=one.is_eligible,
             seconds=one.seconds,
+            prediction_strength=one.prediction_strength,
+            simplified_silhouette=one.simplified_silhouette,
         )
         for one in Candidate.objects.filter(run=run).order_by("k")
     ]
@@ -196,12 +199,14 @@ def facts(definition: Definition, labels: Labels) -> list[Fact]:
         else labels[feature.name].label
         for feature in definition.features
     ]
+    as_of = [Fact(_("Purchases count up to"), date_format(definition.as_of))] if definition.as_of else []
     return [
         Fact(_("Features"), ", ".join(weighed)),
         Fact(_("Weighed"), scalings[definition.scaling]),
         Fact(_("Number of segments"), number),
         Fact(_("Who takes part"), conditions.in_words(definition)),
         Fact(_("Missing values"), _missing(definition, labels)),
+        *as_of,
         Fact(_("Seed"), str(definition.seed)),
     ]
 
@@ -301,8 +306,16 @@ def _candidates(tried: Sequence[Measured], chosen: int | None) -> Candidates:
         Column(_("Segments"), _("k, the number of clusters")),
         Column(_("Separation"), _("Average silhouette; higher is better")),
         Column(_("Stability"), _("Smallest bootstrap Jaccard; at least 0.75 is stable")),
+        Column(
+            _("Prediction"),
+            _("Prediction strength: whether half of the customers say who is together in the other half; at least 0.8"),
+        ),
         Column(_("Smallest"), _("Share of the smallest cluster")),
         Column(_("Spread inside"), _("Inertia, the sum of squared distances; always falls with more segments")),
+        Column(
+            _("Nearness"),
+            _("Simplified silhouette of everybody, from distances to centres: another number than the separation"),
+        ),
         Column(_("Overlap"), _("Davies-Bouldin index; lower is better")),
         Column(_("Contrast"), _("Calinski-Harabasz index; higher is better")),
     ]
@@ -312,8 +325,10 @@ def _candidates(tried: Sequence[Measured], chosen: int | None) -> Candidates:
                 str(one.k),
                 _decimals(one.silhouette),
                 _decimals(one.stability),
+                _decimals(one.prediction_strength),
                 words.percent(one.smallest_share),
                 words.number(one.inertia),
+                _decimals(one.simplified_silhouette),
                 _decimals(one.davies_bouldin),
                 words.number(one.calinski_harabasz),
             ],

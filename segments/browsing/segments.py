@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from datetime import date
 from math import isnan
 from typing import Any, cast
 
@@ -12,6 +13,7 @@ from django.db.models.functions import Cast
 from customers import searching
 from customers.columns import read_columns
 from segmentation_site.language.saying import said, spelled
+from segments import aging
 from segments.browsing import history, words
 from segments.browsing.assignments import members_of
 from segments.browsing.features import Labels, known_labels
@@ -300,7 +302,7 @@ def members(segment: Segment, run: Run, *, after: str = "") -> Members:
         customer: (distance, second)
         for customer, distance, second in assigned.values_list("customer_id", "distance", "runner_up_distance")
     }
-    figures = _figures(names, definition, [one.pk for one in found.customers], known)
+    figures = _figures(names, aging.day_of(run, definition), [one.pk for one in found.customers], known)
     return Members(
         labels=[known[name].with_unit for name in names],
         rows=[
@@ -318,12 +320,12 @@ def members(segment: Segment, run: Run, *, after: str = "") -> Members:
 
 
 def _figures(
-    names: Sequence[str], definition: Definition, keys: Sequence[int], labels: Labels
+    names: Sequence[str], as_of: date | None, keys: Sequence[int], labels: Labels
 ) -> dict[int, list[tuple[str, str]]]:
     """Label and value of each feature, as text, by the customer's primary key."""
     if not keys or not names:
         return {key: [] for key in keys}
-    read = read_columns(names, definition.as_of, only=keys)
+    read = read_columns(names, as_of, only=keys)
     found = {}
     for key, row in zip(read.ids.tolist(), read.values.tolist(), strict=True):
         texts = [

@@ -195,7 +195,8 @@ class Measured:
     """One value of k with its measures; None where a measure was not taken.
 
     silhouette and davies_bouldin and calinski_harabasz are scikit-learn's, on at most 10,000 rows; stability is the
-    smallest bootstrap Jaccard of its groups.
+    smallest bootstrap Jaccard of its groups; simplified_silhouette is of everybody, and another number than the
+    silhouette.
     """
 
     k: int
@@ -208,6 +209,8 @@ class Measured:
     stability: float | None = None
     is_eligible: bool | None = None
     seconds: float = 0.0
+    prediction_strength: float | None = None
+    simplified_silhouette: float | None = None
 
 
 class Verdict(StrEnum):

@@ -113,6 +113,10 @@ class Candidate(models.Model):
     calinski_harabasz = models.FloatField(null=True)
     # The smallest bootstrap Jaccard of its segments (Hennig 2007).
     stability = models.FloatField(null=True)
+    # Of two halves, what the groups of one say of pairs in the other (Tibshirani and Walther 2005).
+    prediction_strength = models.FloatField(null=True)
+    # The mean of 1 − d1/d2 of everybody.
+    simplified_silhouette = models.FloatField(null=True)
     smallest_share = models.FloatField(null=True)
     is_eligible = models.BooleanField(null=True)
     seconds = models.FloatField(default=0)

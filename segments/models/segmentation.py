@@ -26,6 +26,8 @@ class Segmentation(models.Model):
     last_change = models.BigIntegerField(default=0, db_default=0, editable=False)
     # The change of customers up to which they are where the published model sees them; None before anybody looked.
     scored_until = models.BigIntegerField(null=True, editable=False)
+    # The day up to which purchases count for who is where, in UTC; None while that is the run's own.
+    scored_as_of = models.DateField(null=True, editable=False)
     # What was measured after the last import: see segments.scoring.told.
     drift = models.JSONField(null=True, editable=False)
     is_drift_due = models.BooleanField(default=False, db_default=False, editable=False)

@@ -14,7 +14,7 @@ from segmentation_site.jobs.models import ACTIVE
 from segmentation_site.jobs.problems import Problem
 from segmentation_site.language.saying import said
 from segments import defining, refitting, starting
-from segments.browsing import features, runs, schedules
+from segments.browsing import features, runs, schedules, stopping
 from segments.browsing.drift import drift_of
 from segments.browsing.features import known_labels
 from segments.browsing.segments import cards, cards_in_use
@@ -52,17 +52,18 @@ def get_segmentation(slug: str) -> Segmentation:
 def show(request: HttpRequest, slug: str) -> HttpResponse:
     """One segmentation: its segments in use, its runs, its definition."""
     segmentation = get_segmentation(slug)
-    found = runs.light(Run.objects.filter(segmentation=segmentation))
+    run, found = segmentation.published_run, runs.light(Run.objects.filter(segmentation=segmentation))
     labels = features.known_labels()
     return render(
         request,
         "segmentations/segmentation.html",
         {
             "segmentation": segmentation,
-            "cards": cards(segmentation.published_run) if segmentation.published_run else [],
+            "cards": cards(run) if run else [],
             "page": newest_first(request, found),
             "active_run": found.filter(status__in=ACTIVE).first(),
             "facts": runs.facts(Definition.from_json(segmentation.definition), labels),
+            "missing": stopping.in_words(stopping.missing_attributes(run)) if run else "",
             "drift": drift_of(segmentation, labels),
             "schedule": schedules.in_words(segmentation),
         },

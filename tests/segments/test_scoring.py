@@ -225,6 +225,7 @@ def test_whatever_happens_the_feed_tells_who_is_where_and_the_model_agrees(
     segmentation = given.segmentation("Everybody", ["annual_income", "spending_score"], k=2)
     runs = [given.publish(given.run(segmentation))]
     puller = Puller(segmentation)
+    seen: list[tuple[int, dict[str, str]]] = []
     for what, *more in [*steps, ("score",)]:
         if what == "write":
             number, income, spending = more
@@ -243,7 +244,18 @@ def test_whatever_happens_the_feed_tells_who_is_where_and_the_model_agrees(
         puller.pull()
         segmentation.refresh_from_db()
         assert puller.places == members(in_use(segmentation))
+        seen.append((segmentation.last_change, puller.places.copy()))
     assert is_where_the_model_sees_everybody(in_use(segmentation))
+    # Whoever begins only now passes through the same, but for who is gone by now.
+    still = set(Customer.objects.values_list("external_id", flat=True))
+    entries, replayed = Puller(segmentation).pull(), {}
+    for last, places in seen:
+        while entries and entries[0]["sequence"] <= last:
+            entry = entries.pop(0)
+            replayed[entry["external_id"]] = entry["to_segment_id"]
+        now = {who: where for who, where in replayed.items() if where and who in still}
+        assert now == {who: where for who, where in places.items() if who in still}
+    assert not entries
 
 
 def in_use(segmentation: Segmentation) -> Run:

@@ -9,7 +9,7 @@ from sklearn.metrics import calinski_harabasz_score, davies_bouldin_score, silho
 
 from segments.kmeans.choosing import choose, recommend, with_eligibility
 from segments.kmeans.fitting import fit
-from segments.kmeans.measuring import measure, separation, silhouettes, spread, stability
+from segments.kmeans.measuring import measure, prediction_strength, separation, silhouettes, spread, stability
 from segments.kmeans.shapes import Choice, FloatMatrix, Measured, Verdict
 from tests.segments.kmeans import given
 
@@ -104,6 +104,22 @@ def test_groups_that_are_far_apart_are_found_again_in_every_resample() -> None:
     prepared = given.prepared(given.blobs())
     assert stability(prepared, fit(prepared, 5, seed=0), salt=0, check=never).min() > 0.98
     assert stability(prepared, fit(prepared, 7, seed=0), salt=0, check=never).min() < 0.75
+
+
+def test_half_of_the_customers_say_who_is_together_in_the_other_half_where_groups_are_there() -> None:
+    clear, noise = given.prepared(given.blobs()), given.prepared(given.noise())
+    strengths = {k: prediction_strength(clear, k, salt=0, check=never) for k in (4, 5, 7)}
+    assert strengths[5] > 0.95
+    assert max(strengths[4], strengths[7]) < 0.8
+    assert prediction_strength(noise, 6, salt=0, check=never) < 0.8
+    assert prediction_strength(clear, 4, salt=0, check=never) == strengths[4]
+
+
+def test_nearness_is_how_much_nearer_everybody_is_to_the_own_centre_than_to_the_next() -> None:
+    prepared = given.prepared(given.blobs())
+    found = fit(prepared, 5, seed=0)
+    expected = np.mean(1 - found.distance / found.runner_up_distance)
+    assert measure(prepared, found, salt=0).simplified_silhouette == pytest.approx(expected)
 
 
 def test_the_separation_of_all_is_the_mean_of_the_groups() -> None:
