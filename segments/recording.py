@@ -5,10 +5,13 @@ Callers hold the segmentation's row lock, so that sequences become visible in as
 
 from collections.abc import Sequence
 
+import numpy as np
 from django.db import connection
 from psycopg import sql
 
 from customers.columns import joined
+from segmentation_site.database.copying import binary_rows, copy_in
+from segments.kmeans.shapes import IntVector
 from segments.models import Assignment, Change, Run, Segmentation, SegmentProfile
 
 _CHANGES = sql.Identifier(Change._meta.db_table)
@@ -119,6 +122,36 @@ def record_scoring(run: Run, *, scored: sql.Identifier, looked_at: sql.Identifie
             run=sql.Literal(run.pk), scored=scored, looked_at=looked_at, assignments=_ASSIGNMENTS, join=leaver.join
         ),
     )
+
+
+def record_joining(run: Run, customer_ids: IntVector, segment_ids: IntVector) -> int:
+    """That customers joined who were nowhere before: (n,) int64 each, in the order in which they are told.
+
+    COPY writes them in half the time of a statement that looks for them.
+    """
+    last = Segmentation.objects.values_list("last_change", flat=True).get(pk=run.segmentation_id)
+    count = len(customer_ids)
+    constant = np.full(count, run.segmentation_id, dtype=np.int64)
+    copy_in(
+        sql.SQL(
+            "COPY {} (segmentation_id, sequence, kind, customer_id, external_id, from_segment_id, to_segment_id,"
+            " run_id) FROM STDIN (FORMAT binary)"
+        ).format(_CHANGES),
+        binary_rows(
+            [
+                constant,
+                np.arange(last + 1, last + count + 1, dtype=np.int64),
+                Change.Kind.JOINED.value,
+                customer_ids,
+                "",
+                None,
+                segment_ids,
+                np.full(count, run.pk, dtype=np.int64),
+            ]
+        ),
+    )
+    Segmentation.objects.filter(pk=run.segmentation_id).update(last_change=last + count)
+    return count
 
 
 def recount(run_id: int) -> None:

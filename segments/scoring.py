@@ -14,11 +14,12 @@ from psycopg import sql
 
 from customers import columns
 from customers.columns import Between, Columns
-from segmentation_site.database.copying import binary_rows, copy_in
+from segmentation_site.database.copying import binary_rows, copy_in, read_arrays
+from segmentation_site.database.partitions import partition_name
 from segments import aging, recording
 from segments.kmeans import drifting
 from segments.kmeans.drifting import Drift, DriftWord
-from segments.kmeans.model import Model, Scores, score
+from segments.kmeans.model import Model, score
 from segments.kmeans.shapes import Definition
 from segments.models import Assignment, Run, Segment, Segmentation
 from segments.reading import conditions_of
@@ -92,7 +93,63 @@ def _in_use(segmentation: Segmentation) -> _InUse | None:
 
 def _write(in_use: _InUse, changed: Between) -> int:
     """Put those who changed where they belong, and tell the feed. Returns the number of its entries."""
-    read = in_use.read(changed)
+    places = _places(in_use, in_use.read(changed))
+    ids = places[0]
+    with connection.cursor() as cursor:
+        # Those who changed and were in the run; the others come in or have nothing to do with it.
+        cursor.execute(
+            sql.SQL(
+                "CREATE TEMPORARY TABLE {looked_at} ON COMMIT DROP AS SELECT changed.id FROM ({changed}) AS changed"
+                " JOIN {assignments} AS place ON place.run_id = {run} AND place.customer_id = changed.id"
+            ).format(
+                looked_at=_LOOKED_AT,
+                changed=columns.changed(changed),
+                assignments=_ASSIGNMENTS,
+                run=sql.Literal(in_use.run.pk),
+            )
+        )
+    (were_there,) = read_arrays(sql.SQL("SELECT array_agg(id) FROM {}").format(_LOOKED_AT), [], ["i8"])
+    is_new = ~np.isin(ids, were_there)
+    entries = 0
+    if is_new.any():
+        entries += _bring_in(in_use.run, [column[is_new] for column in places])
+    if len(were_there):
+        entries += _look_again(in_use.run, [column[~is_new] for column in places])
+    if entries:
+        recording.recount(in_use.run.pk)
+    return entries
+
+
+def _places(in_use: _InUse, read: Columns) -> list[np.ndarray]:
+    """Of everybody read: id, segment, distance, runner-up and distance to it, as assignments have them."""
+    if not len(read.ids):
+        return [np.empty(0, kind) for kind in ("i8", "i8", "f4", "i8", "f4")]
+    scores = score(in_use.model, in_use.model.names, read.values, levels=read.levels)
+    keys = dict(Segment.objects.filter(segmentation=in_use.segmentation).values_list("public_id", "pk"))
+    segment_ids = np.array([keys[segment.segment_id] for segment in in_use.model.segments], dtype=np.int64)
+    return [
+        read.ids,
+        segment_ids[scores.nearest],
+        scores.distance.astype(np.float32),
+        segment_ids[scores.runner_up],
+        scores.runner_up_distance.astype(np.float32),
+    ]
+
+
+def _bring_in(run: Run, places: list[np.ndarray]) -> int:
+    """Those who were not in the run: COPY alone, into places and feed."""
+    copy_in(
+        sql.SQL(
+            "COPY {} (customer_id, segment_id, distance, runner_up_id, runner_up_distance, run_id, joined_run_id)"
+            " FROM STDIN (FORMAT binary)"
+        ).format(sql.Identifier(partition_name(Assignment._meta.db_table, run.pk))),
+        binary_rows([*places, *[np.full(len(places[0]), run.pk, dtype=np.int64)] * 2]),
+    )
+    return recording.record_joining(run, places[0], places[1])
+
+
+def _look_again(run: Run, places: list[np.ndarray]) -> int:
+    """Those who were in the run and changed."""
     with connection.cursor() as cursor:
         cursor.execute(
             sql.SQL(
@@ -100,39 +157,16 @@ def _write(in_use: _InUse, changed: Between) -> int:
                 " runner_up_distance real) ON COMMIT DROP"
             ).format(_SCORED)
         )
-        cursor.execute(
-            sql.SQL("CREATE TEMPORARY TABLE {} ON COMMIT DROP AS {}").format(_LOOKED_AT, columns.changed(changed))
-        )
-    if len(read.ids):
-        _stage(in_use, read, score(in_use.model, in_use.model.names, read.values, levels=read.levels))
+    copy_in(sql.SQL("COPY {} FROM STDIN (FORMAT binary)").format(_SCORED), binary_rows(places))
     with connection.cursor() as cursor:
         cursor.execute(sql.SQL("ANALYZE {}, {}").format(_SCORED, _LOOKED_AT))
-    entries = recording.record_scoring(in_use.run, scored=_SCORED, looked_at=_LOOKED_AT)
-    _place(in_use.run)
-    if entries:
-        recording.recount(in_use.run.pk)
+    entries = recording.record_scoring(run, scored=_SCORED, looked_at=_LOOKED_AT)
+    _place(run)
     return entries
 
 
-def _stage(in_use: _InUse, read: Columns, scores: Scores) -> None:
-    keys = dict(Segment.objects.filter(segmentation=in_use.segmentation).values_list("public_id", "pk"))
-    segment_ids = np.array([keys[segment.segment_id] for segment in in_use.model.segments], dtype=np.int64)
-    copy_in(
-        sql.SQL("COPY {} FROM STDIN (FORMAT binary)").format(_SCORED),
-        binary_rows(
-            [
-                read.ids,
-                segment_ids[scores.nearest],
-                scores.distance.astype(np.float32),
-                segment_ids[scores.runner_up],
-                scores.runner_up_distance.astype(np.float32),
-            ]
-        ),
-    )
-
-
 def _place(run: Run) -> None:
-    """In the published run: whoever was scored is where the model sees them, the others who changed are not in it."""
+    """Whoever was scored is where the model sees them, the others who were looked at are not in the run any more."""
     names = {"assignments": _ASSIGNMENTS, "scored": _SCORED, "looked_at": _LOOKED_AT, "run": sql.Literal(run.pk)}
     with connection.cursor() as cursor:
         cursor.execute(
@@ -145,10 +179,6 @@ def _place(run: Run) -> None:
                     runner_up_id = scored.runner_up_id, runner_up_distance = scored.runner_up_distance,
                     joined_run_id = CASE WHEN place.segment_id = scored.segment_id THEN place.joined_run_id
                         ELSE {run} END
-                WHEN NOT MATCHED THEN INSERT
-                    (run_id, customer_id, segment_id, distance, runner_up_id, runner_up_distance, joined_run_id)
-                    VALUES ({run}, scored.customer_id, scored.segment_id, scored.distance, scored.runner_up_id,
-                        scored.runner_up_distance, {run})
                 """
             ).format(**names)
         )

@@ -39,24 +39,33 @@ def copy_out(statement: sql.Composed | sql.SQL, parameters: list[Any] | None = N
         yield bytes(buffer)
 
 
-def binary_rows(columns: Sequence[np.ndarray], *, rows_a_chunk: int = 65_536) -> Iterator[bytes]:
-    """Columns of equal length as the chunks of a binary COPY stream; none of their values may be missing.
+def binary_rows(columns: Sequence[np.ndarray | str | None], *, rows_a_chunk: int = 65_536) -> Iterator[bytes]:
+    """Columns of equal length as the chunks of a binary COPY stream; the first is an array, and no value is missing.
 
-    Each column is int64 (bigint), int32 (integer), float64 (double precision) or float32 (real). A million rows of
-    six columns are encoded in about 0.07 s.
+    Each column is int64 (bigint), int32 (integer), float64 (double precision) or float32 (real); or a text that every
+    row has, or None for null in every row. A million rows of six columns are encoded in about 0.07 s.
     """
     fields: list[tuple[str, str]] = [("count", ">i2")]
     for number, column in enumerate(columns):
-        fields += [(f"length{number}", ">i4"), (f"value{number}", f">{column.dtype.kind}{column.dtype.itemsize}")]
+        fields.append((f"length{number}", ">i4"))
+        if isinstance(column, np.ndarray):
+            fields.append((f"value{number}", f">{column.dtype.kind}{column.dtype.itemsize}"))
+        elif column:
+            fields.append((f"value{number}", f"S{len(column.encode())}"))
     yield b"PGCOPY\n\xff\r\n\0" + bytes(8)
-    total = len(columns[0])
+    (total,) = {len(column) for column in columns if isinstance(column, np.ndarray)}
     for start in range(0, total, rows_a_chunk):
         stop = min(start + rows_a_chunk, total)
         packed = np.empty(stop - start, dtype=np.dtype(fields))
         packed["count"] = len(columns)
         for number, column in enumerate(columns):
-            packed[f"length{number}"] = column.dtype.itemsize
-            packed[f"value{number}"] = column[start:stop]
+            if isinstance(column, np.ndarray):
+                packed[f"length{number}"] = column.dtype.itemsize
+                packed[f"value{number}"] = column[start:stop]
+                continue
+            packed[f"length{number}"] = -1 if column is None else len(column.encode())
+            if column:
+                packed[f"value{number}"] = column.encode()
         yield packed.tobytes()
     yield b"\xff\xff"
 

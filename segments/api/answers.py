@@ -21,7 +21,7 @@ from segments.api.schedules import SCHEDULE
 from segments.browsing.explanations import Explanation
 from segments.browsing.features import known_labels
 from segments.browsing.segments import Card, cards, read_profile
-from segments.browsing.stopping import missing_attributes
+from segments.browsing.stopping import Known, missing_attributes
 from segments.kmeans.drifting import DriftWord
 from segments.kmeans.explaining import FitWord
 from segments.kmeans.naming import Action, suggest_action
@@ -66,7 +66,7 @@ SEGMENTATION = shape(
 )
 
 
-def of_segmentation(segmentation: Segmentation) -> dict[str, Any]:
+def of_segmentation(segmentation: Segmentation, known: Known | None = None) -> dict[str, Any]:
     """A segmentation with its definition and the run that readers see."""
     published = segmentation.published_run
     return {
@@ -79,7 +79,7 @@ def of_segmentation(segmentation: Segmentation) -> dict[str, Any]:
         "published_run": published and published.public_id,
         "published_at": published and published.published_at,
         "drift": segmentation.drift,
-        "missing_attributes": missing_attributes(published) if published else [],
+        "missing_attributes": missing_attributes(published, known) if published else [],
         "created_at": segmentation.created_at,
         "updated_at": segmentation.updated_at,
     }

@@ -19,6 +19,7 @@ from segments.api.definitions import DEFINITION, DEFINITION_CHANGE
 from segments.api.requests import OBJECT, OBJECT_OR_NULL, read_body
 from segments.api.requests import TEXT as SOME_TEXT
 from segments.api.schedules import SCHEDULE, read_timetable
+from segments.browsing import stopping
 from segments.kmeans.shapes import Definition
 from segments.models import Segmentation
 
@@ -61,7 +62,9 @@ class Segmentations(ApiView):
     def get(self, request: Request) -> Response:
         found = Segmentation.objects.select_related("published_run").defer("published_run__model")
         rows, after = paging.newest_first(found, paging.asked(request, self.asked))
-        return Response(paging.answer(request, paging.Page([answers.of_segmentation(one) for one in rows], after)))
+        known = stopping.known()
+        shown = [answers.of_segmentation(one, known) for one in rows]
+        return Response(paging.answer(request, paging.Page(shown, after)))
 
     @operation(
         "Define a segmentation",
