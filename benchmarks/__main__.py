@@ -25,6 +25,7 @@ BENCHMARKS = {
     "xlsx": "imports",
     "run_k": "runs",
     "run_auto": "runs",
+    "inertia": "inertia",
     "publish": "publishing",
     "score": "publishing",
     "page": "members",
@@ -38,7 +39,7 @@ BENCHMARKS = {
 }
 # Several at once, by the name of what they are about.
 GROUPS = {
-    "run": ("run_k", "run_auto", "publish", "score"),
+    "run": ("run_k", "run_auto", "inertia", "publish", "score"),
     "api": ("page", "stream", "feed"),
     "import": ("import", "import_again", "xlsx"),
     "pages": ("dashboard", "customer_list"),

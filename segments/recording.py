@@ -28,6 +28,14 @@ def record_publication(run: Run, *, before: int | None) -> int:
     One pass over both runs' partitions. Who leaves is named, because tools must be told even when the customer is gone
     by the time they ask.
     """
+    if before is None:
+        return _record(
+            run.segmentation_id,
+            sql.SQL(
+                "SELECT 'joined' AS kind, customer_id, '' AS external_id, NULL::bigint AS from_segment_id,"
+                " segment_id AS to_segment_id, {run}::bigint AS run_id FROM {assignments} WHERE run_id = {run}"
+            ).format(run=sql.Literal(run.pk), assignments=_ASSIGNMENTS),
+        )
     leaver = joined(sql.SQL("one.id"))
     return _record(
         run.segmentation_id,
@@ -49,7 +57,7 @@ def record_publication(run: Run, *, before: int | None) -> int:
             """
         ).format(
             run=sql.Literal(run.pk),
-            before=sql.Literal(before or 0),
+            before=sql.Literal(before),
             assignments=_ASSIGNMENTS,
             external_id=leaver.external_id,
             join=leaver.join,

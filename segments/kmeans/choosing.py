@@ -13,7 +13,6 @@ from segments.kmeans.engines.local import limited
 from segments.kmeans.fitting import SideBySide
 from segments.kmeans.measuring import VALID_STABILITY, silhouettes
 from segments.kmeans.model import nearest_two
-from segments.kmeans.sampling import hashed_sample
 from segments.kmeans.shapes import Choice, FloatMatrix, Measured, Prepared, Verdict
 from segments.kmeans.wording import gettext_noop
 
@@ -125,7 +124,7 @@ def null_silhouette(prepared: Prepared, k: int, observed: float, *, seed: int, c
     Twenty sets of each kind, or six when these leave no doubt: one reached what was observed, which more sets cannot
     take back, or what they suggest stays .02 below it, about four standard deviations more.
     """
-    z = prepared.z[hashed_sample(prepared.ids, SAMPLE_FOR_NULL, seed)]
+    z = prepared.z[prepared.sample(SAMPLE_FOR_NULL, seed)]
     random = np.random.default_rng([seed, k])
     low, high = z.min(axis=0), z.max(axis=0)
     mean, covariance = z.mean(axis=0), np.atleast_2d(np.cov(z, rowvar=False))

@@ -14,7 +14,7 @@ from sklearn.cluster import kmeans_plusplus
 
 from segments.kmeans.engines import MAX_ITERATIONS, THREADS, TOLERANCE, Check, Ended, Engine, no_check
 from segments.kmeans.engines.local import Local, ended_on, limited
-from segments.kmeans.sampling import hashed_sample
+from segments.kmeans.model import squared_distances
 from segments.kmeans.shapes import Fit, FloatMatrix, FloatVector, IntVector, Prepared
 from segments.kmeans.wording import gettext_noop
 
@@ -247,8 +247,7 @@ def _best_by_samples(prepared: Prepared, k: int, *, seed: int, check: Check, thr
     Candidates are told apart by centroids: by inertia, good ones were taken for each other.
     """
     few, sample, larger = (
-        prepared.z[hashed_sample(prepared.ids, size, seed)]
-        for size in (FIRST_ROWS, SAMPLE_FOR_STARTS, SAMPLE_FOR_POLISH)
+        prepared.z[prepared.sample(size, seed)] for size in (FIRST_ROWS, SAMPLE_FOR_STARTS, SAMPLE_FOR_POLISH)
     )
     with limited(threads):
         begun = _begun(few, k, seed=seed, starts=STARTS_ON_SAMPLE, passes=FIRST_PASSES, check=check)
@@ -271,10 +270,15 @@ def _worth(ended: Sequence[Ended], margin: float) -> list[FloatMatrix]:
 
 
 def _distinct(found: Iterable[FloatMatrix]) -> list[FloatMatrix]:
-    """Those whose centres differ from all before."""
+    """Those whose centres differ from all before, in whatever order they come."""
     kept: list[FloatMatrix] = []
     for one in found:
-        centres = one[np.lexsort(one.T)]
-        if all(not np.allclose(centres, other, rtol=1e-2, atol=1e-2) for other in kept):
-            kept.append(centres)
+        if not any(_is_same(one, other) for other in kept):
+            kept.append(one)
     return kept
+
+
+def _is_same(one: FloatMatrix, other: FloatMatrix) -> bool:
+    """Whether each centre has one beside it among the others, within a hundredth, and each of these is beside one."""
+    nearest = squared_distances(one, other).argmin(axis=1)
+    return len(set(nearest.tolist())) == len(one) and np.allclose(one, other[nearest], rtol=1e-2, atol=1e-2)

@@ -9,7 +9,6 @@ from segments.kmeans.engines import Check
 from segments.kmeans.engines.local import limited
 from segments.kmeans.fitting import SideBySide
 from segments.kmeans.model import nearest_two
-from segments.kmeans.sampling import hashed_sample
 from segments.kmeans.shapes import Fit, FloatMatrix, FloatVector, IntVector, Measured, Prepared
 
 # A silhouette of n rows costs n²; its sampling error is about .25 / √n, so .0025 here.
@@ -63,7 +62,7 @@ def measure(prepared: Prepared, fit: Fit, *, salt: int, known: Separation | None
 
 
 def _sample(prepared: Prepared, fit: Fit, salt: int) -> tuple[FloatMatrix, IntVector]:
-    rows = hashed_sample(prepared.ids, SAMPLE_FOR_SILHOUETTE, salt)
+    rows = prepared.sample(SAMPLE_FOR_SILHOUETTE, salt)
     return prepared.z[rows], fit.labels[rows]
 
 
@@ -143,7 +142,7 @@ def stability(prepared: Prepared, fit: Fit, *, salt: int, check: Check) -> Float
     Computed on at most 2,000 hashed rows, each resample refitted from cold starts: starts from the known centroids
     would find themselves again. 40 resamples, or 12 when these put every group above .75 by three standard errors.
     """
-    rows = hashed_sample(prepared.ids, SAMPLE_FOR_STABILITY, salt)
+    rows = prepared.sample(SAMPLE_FOR_STABILITY, salt)
     z, labels = prepared.z[rows], fit.labels[rows]
     random = np.random.default_rng([salt, fit.k])
     similarities: list[FloatVector] = []
@@ -167,7 +166,7 @@ def prediction_strength(prepared: Prepared, k: int, *, salt: int, check: Check) 
     half keep together; the smallest of the groups, and the mean of several halvings. They take the largest k that
     reaches .8 or more. On at most 2,000 hashed rows.
     """
-    z = prepared.z[hashed_sample(prepared.ids, SAMPLE_FOR_STABILITY, salt)]
+    z = prepared.z[prepared.sample(SAMPLE_FOR_STABILITY, salt)]
     random = np.random.default_rng([salt, k, len(z)])
     strengths: list[float] = []
     with limited():

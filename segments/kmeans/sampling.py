@@ -3,10 +3,8 @@
 import numpy as np
 import numpy.typing as npt
 
-from segments.kmeans.shapes import IntVector
 
-
-def hashed_order(ids: IntVector, salt: int) -> npt.NDArray[np.uint64]:
+def hashed_order(ids: npt.NDArray[np.int64], salt: int) -> npt.NDArray[np.uint64]:
     """A well-mixed 64-bit number for each id (SplitMix64.
 
     Steele, Lea and Flood 2014), the same wherever it is computed.
@@ -18,7 +16,7 @@ def hashed_order(ids: IntVector, salt: int) -> npt.NDArray[np.uint64]:
         return mixed ^ (mixed >> np.uint64(31))
 
 
-def hashed_sample(ids: IntVector, size: int, salt: int) -> IntVector:
+def hashed_sample(ids: npt.NDArray[np.int64], size: int, salt: int) -> npt.NDArray[np.int64]:
     """Positions of at most `size` rows in the order of their ids: those whose ids hash lowest."""
     lowest = np.arange(len(ids))
     if len(ids) > size:

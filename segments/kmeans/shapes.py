@@ -1,7 +1,7 @@
 """The frozen types that travel through a run, and their JSON."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any, Self, TypeAlias
 
@@ -18,6 +18,7 @@ from segments.kmeans.definition import (
     Scaling,
     Transform,
 )
+from segments.kmeans.sampling import hashed_sample
 
 # What people ask for has a module of its own and is found here, too.
 __all__ = [
@@ -161,6 +162,13 @@ class Prepared:
     categories: tuple[CategorySpec, ...] = ()
     codes: FloatMatrix | None = None
     levels: tuple[tuple[str, ...], ...] = ()
+    _samples: dict[tuple[int, int], IntVector] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    def sample(self, size: int, salt: int) -> IntVector:
+        """`hashed_sample` of its customers, drawn once: every number of segments is tried on the same ones."""
+        if (size, salt) not in self._samples:
+            self._samples[size, salt] = hashed_sample(self.ids, size, salt)
+        return self._samples[size, salt]
 
 
 @dataclass(frozen=True, slots=True)

@@ -113,20 +113,23 @@ def _is_numbering(values: FloatVector) -> bool:
         return False
     if np.all(np.diff(values) > 0):
         return True
-    return values.max() - values.min() < 2 * len(values) and len(np.unique(values)) == len(values)
+    reach = values.max() - values.min()
+    return len(values) - 1 <= reach < 2 * len(values) and len(np.unique(values)) == len(values)
 
 
 def _about_nearly_constant(names: Sequence[str], raw: FloatMatrix) -> list[str]:
     warnings = []
     for column, name in enumerate(names):
-        values, counts = np.unique(raw[~np.isnan(raw[:, column]), column], return_counts=True)
-        share = counts.max() / counts.sum()
+        values = raw[~np.isnan(raw[:, column]), column]
+        # What more than half of the customers have lies in the middle.
+        usual = np.partition(values, len(values) // 2)[len(values) // 2]
+        share = float((values == usual).mean())
         if share > NEARLY_CONSTANT:
             warnings.append(
                 gettext_noop(
                     "{feature} is {value:g} for {share:.0%} of the customers, so it tells only a few apart. Leave"
                     " it out unless these few are what you look for."
-                ).format(feature=name, value=values[counts.argmax()], share=share)
+                ).format(feature=name, value=usual, share=share)
             )
     return warnings
 
