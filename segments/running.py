@@ -49,7 +49,9 @@ def execute(run: Run, lease: Lease[Run]) -> None:
     try:
         everything = reading.read_features(definition, also=_shown(definition))
     except KeyError as error:
-        gone = _("There is no attribute {key} any more. Choose other features or conditions.").format(key=error)
+        gone = gettext_noop("There is no attribute {key} any more. Choose other features or conditions.").format(
+            key=error
+        )
         raise CannotSegment(detail=gone) from error
     columns = everything.of(definition.feature_names)
     prepared = _prepare(columns, definition, lease)
