@@ -36,6 +36,7 @@ BENCHMARKS = {
     "start": "starts",
     "growth": "growth",
     "load": "load",
+    "wins": "wins",
 }
 # Several at once, by the name of what they are about.
 GROUPS = {

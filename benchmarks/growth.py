@@ -31,6 +31,13 @@ WORKS = {
     "dashboard": "overview, run and segment page",
 }
 PAGES = 15
+SIZES = """
+    SELECT pg_total_relation_size('customers_customer'),
+        (
+            SELECT max(pg_total_relation_size(inhrelid)) FROM pg_inherits
+            WHERE inhparent = 'segments_assignment'::regclass
+        )
+"""
 MOVE_A_TENTH = "UPDATE customers_customer SET spending_score = 101 - spending_score WHERE id % 10 = 0"
 
 
@@ -48,10 +55,12 @@ def measure_growth(customers: int, rounds: int) -> Measured:
         sizes.append(sizes[-1] * 10)
     seconds: dict[str, list[float]] = {}
     peaks: list[dict[str, float]] = []
+    bytes_: list[dict[str, int]] = []
     for size in sizes:
         given.customers_file(size)
         found = _in_a_process(size, rounds if size <= 100_000 else min(rounds, 3) if size <= 1_000_000 else 1)
         peaks.append(found.pop("peaks"))
+        bytes_.append(found.pop("bytes"))
         for work, taken in found.items():
             seconds[f"{WORKS[work]}: {size:,}"] = taken
     medians = {
@@ -69,7 +78,7 @@ def measure_growth(customers: int, rounds: int) -> Measured:
         seconds,
         (),
         limits=tuple(limits),
-        table=_table(sizes, medians, peaks),
+        table=_table(sizes, medians, peaks, bytes_),
     )
 
 
@@ -78,7 +87,9 @@ def _exponent(sizes: list[int], seconds: list[float]) -> float:
     return float(np.polyfit(np.log(sizes), np.log(seconds), 1)[0]) if len(sizes) > 1 else 0.0
 
 
-def _table(sizes: list[int], medians: dict[str, list[float]], peaks: list[dict[str, float]]) -> Table:
+def _table(
+    sizes: list[int], medians: dict[str, list[float]], peaks: list[dict[str, float]], bytes_: list[dict[str, int]]
+) -> Table:
     rows = [
         (
             what,
@@ -91,6 +102,7 @@ def _table(sizes: list[int], medians: dict[str, list[float]], peaks: list[dict[s
     for work in ("import", "run"):
         taken = [one[work] for one in peaks]
         rows.append((f"peak of memory, {work}", *(f"{one:,.0f} MB" for one in taken), "", ""))
+    rows += [(what, *(f"{one[what] / 1024**2:,.1f} MB" for one in bytes_), "", "") for what in bytes_[0]]
     return Table(("", *(f"{size:,}" for size in sizes), "exponent", "of the last ten times"), tuple(rows))
 
 
@@ -135,6 +147,14 @@ def _work_through(size: int, rounds: int) -> dict[str, Any]:
         cursor.execute(MOVE_A_TENTH)
     given.vacuum()
     found["publish"] = _published_to_and_fro(rounds)
+    with connection.cursor() as cursor:
+        cursor.execute(SIZES)
+        table, assignments = cursor.fetchone()
+    found["bytes"] = {
+        "the file": path.stat().st_size,
+        "table of customers with its indexes": table,
+        "assignments of one run with their index": assignments,
+    }
     found |= _read(size)
     return found
 

@@ -15,7 +15,7 @@ CUSTOMERS = 1_000_000
 # In the order of a customer's way through the site.
 ORDER = (
     *("import", "import_again", "xlsx", "run_k", "run_auto", "publish", "score", "page", "stream", "feed"),
-    *("dashboard", "customer_list", "growth", "start", "load"),
+    *("dashboard", "customer_list", "growth", "start", "load", "wins"),
 )
 
 Record = dict[str, Any]

@@ -316,6 +316,8 @@ class Supervisor:
             *("--bind", address),
             *("--workers", str(site.web_workers)),
             *("--worker-class", "gthread", "--threads", str(site.web_threads)),
+            # Loaded once and shared by all processes, instead of once in each of them (docs/decisions/0018).
+            "--preload",
             # A stream of a million members may take its time; gthread only watches that the worker itself lives.
             *("--timeout", "60", "--graceful-timeout", "20"),
             # The usual 4,094 bytes are too few for some addresses with a cursor and names; what is longer is refused
