@@ -52,7 +52,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="./run bench", description=__doc__)
     known = ", ".join(dict.fromkeys([*BENCHMARKS, *GROUPS]))
     parser.add_argument(
-        "names", nargs="*", metavar="NAME", help=f"any of {known}; all without; or `report`, `chaos`, `mixed`"
+        "names", nargs="*", metavar="NAME", help=f"any of {known}; all without; or `report`, `chaos`, `mixed`, `spark`"
     )
     parser.add_argument("--customers", type=int, default=1_000_000, help="default 1,000,000")
     parser.add_argument("--largest", type=int, default=1_000_000, help="of `growth`; default 1,000,000")
@@ -67,6 +67,10 @@ def main() -> int:
         return _storm(asked.minutes, asked.seed)
     if asked.names == ["mixed"]:
         return _mixed(asked.customers, asked.seed or 1)
+    if asked.names == ["spark"]:
+        from benchmarks.spark import compare
+
+        return compare(asked.customers)
     names = _ungrouped(asked.names)
     if unknown := set(names) - set(BENCHMARKS):
         parser.error(f"there is no benchmark {', '.join(sorted(unknown))}; there are {known}")
