@@ -7,7 +7,9 @@ import json
 from typing import Any
 
 import pytest
+from django.core.signing import Signer
 from django.db import connection
+from django.utils import timezone
 
 from customers.models import Customer
 from segments.models import Assignment, Run, Segment, Segmentation
@@ -246,3 +248,13 @@ def test_members_need_their_own_scope(published: Run) -> None:
 def test_members_of_nothing_are_not_found_in_any_format(caller: Caller, path: str) -> None:
     for accept in ("application/json", CSV, NDJSON):
         problem(caller.get(path, accept=accept), 404, "not_found")
+
+
+def test_no_cursor_leads_to_a_run_of_another_segmentation(caller: Caller, published: Run) -> None:
+    other = Segmentation.objects.create(name="Other", slug="other", definition=published.segmentation.definition)
+    elsewhere = Run.objects.create(
+        segmentation=other, definition={}, status="done", published_at=timezone.now(), finished_at=timezone.now()
+    )
+    path = f"/segmentations/{published.segmentation.slug}/members"
+    forged = Signer(salt=f"cursor:/api/v1{path}", sep=".").sign_object([elsewhere.pk, 0])
+    problem(caller.get(path, {"cursor": forged}), 409, "run_gone")

@@ -144,6 +144,13 @@ def test_a_body_that_is_announced_as_too_large_is_refused_before_it_is_read(clie
     assert pointers(problem(answer, 413, "file_too_large")) == {"/file": "file_too_large"}
 
 
+def test_what_is_announced_as_too_large_is_not_even_begun_to_be_read(client: Client, settings: Any) -> None:
+    announced = str(settings.IMPORT_MAX_BYTES + 2 * 1024**2)
+    # Whoever began to read it would find that it breaks off.
+    answer = client.post(IMPORTS, b"--x", content_type="multipart/form-data; boundary=x", CONTENT_LENGTH=announced)
+    assert pointers(problem(answer, 413, "file_too_large")) == {"/file": "file_too_large"}
+
+
 def test_a_file_that_turns_out_too_large_is_refused(client: Client, settings: Any) -> None:
     settings.IMPORT_MAX_BYTES = 1000
     answer = client.post(IMPORTS, {"file": SimpleUploadedFile("a.csv", b"id,age\n" + b"1,2\n" * 300)})
