@@ -157,6 +157,19 @@ def test_the_connection_goes_to_the_very_address_that_was_looked_at(
 
 
 @pytest.mark.django_db
+def test_so_it_does_without_tls_within_networks_of_ones_own(
+    receiving: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    leads_to(monkeypatch, "127.0.0.1", "127.0.0.1", "192.0.2.1")
+    registering.create(name="Shop", url=f"http://receiver.example:{receiving.port}/", events=["run.published"], by=None)
+    connected: list[Any] = []
+    monkeypatch.setattr("urllib3.util.connection.create_connection", _connecting(connected))
+    # The receiver speaks TLS only, and so does not understand what comes; where it comes to is what counts.
+    given.sent(given.announced())
+    assert connected == [("127.0.0.1", receiving.port)]
+
+
+@pytest.mark.django_db
 def test_where_one_address_of_a_name_does_not_answer_the_next_one_is_tried(
     receiving: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
