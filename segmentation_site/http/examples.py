@@ -113,6 +113,7 @@ _VALUES: dict[str, Any] = {
     "k_range": [2, 10],
     "label": "Annual income",
     "last_name": "Lovelace",
+    "missing_attributes": [],
     "name": "Big spenders",
     "next": None,
     "out_of_range": [],

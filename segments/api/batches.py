@@ -23,7 +23,7 @@ GIVEN: dict[str, Any] = {
     "type": "object",
     "description": "`external_id`, which is needed, and any attributes of /attributes. What is not given stays, null "
     "clears.",
-    "properties": {"external_id": {"type": ["string", "integer"]}},
+    "properties": {"external_id": {"description": "The owner's own id: a text or a whole number."}},
     "examples": [{"external_id": "17", "age": 36, "email": "ada@example.com"}],
     "additionalProperties": True,
 }

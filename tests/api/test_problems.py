@@ -43,6 +43,13 @@ def test_where_nothing_is_a_problem_says_so(client: Client, address: str) -> Non
     problem(Client().post(address, follow=True), 404, "not_found")
 
 
+@pytest.mark.parametrize("method", ["post", "put", "patch", "delete"])
+def test_where_nothing_is_nothing_can_be_changed_either(method: str) -> None:
+    strict = Client(enforce_csrf_checks=True)
+    # A line break is in no address of a customer.
+    problem(getattr(strict, method)("/api/v1/customers/a%0Ab"), 404, "not_found")
+
+
 @pytest.mark.parametrize("name", ["imp_none", "x" * 5000, "%00", "imp_%00", "..%2f..", "ünïcode", "'; DROP", "%ff"])
 def test_an_import_that_does_not_exist_is_not_found(client: Client, name: str) -> None:
     for path in (name, f"{name}/rejects"):
