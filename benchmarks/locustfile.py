@@ -68,7 +68,8 @@ class Puller(HttpUser):
         url = f"/api/v1/segmentations/{GIVEN['slug']}/members"
         began, size, problem = time.perf_counter(), 0, None
         try:
-            with self.client.request("GET", self.host + url, headers=headers, stream=True, name="first byte") as answer:
+            asked = {"headers": headers, "stream": True, "name": "first byte", "catch_response": True}
+            with self.client.request("GET", self.host + url, **asked) as answer:
                 answer.raise_for_status()
                 for chunk in answer.iter_content(65536):
                     size += len(chunk)
