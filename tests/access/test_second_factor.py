@@ -14,6 +14,7 @@ from django.db import connection
 from django.test import Client
 from django.utils import timezone
 from django_otp.oath import TOTP
+from django_otp.plugins.otp_static.models import StaticDevice
 
 from segmentation_site.access import second_factor
 from segmentation_site.access.models import Authenticator
@@ -188,6 +189,8 @@ def test_the_right_code_comes_too_late_for_who_has_guessed_too_often(
     client = half_signed_in()
     for guess in range(5):
         client.post("/accounts/login/code", {"code": f"guess{guess}"})
+    # The codes' own pause between tries is over; the lock is not.
+    StaticDevice.objects.update(throttling_failure_count=0, throttling_failure_timestamp=None)
     assert client.post("/accounts/login/code", {"code": recovery[0]}).status_code == 429
     assert client.get("/").status_code == 302
     assert second_factor.is_on(manager)

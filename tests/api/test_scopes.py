@@ -97,7 +97,8 @@ def test_a_role_may_over_the_api_what_it_may_on_pages(role: Role) -> None:
     browser = Client()
     browser.force_login(given.person(role.value), backend="django.contrib.auth.backends.ModelBackend")
     scopes = set(json.loads(browser.get("/api/v1/me").content)["scopes"])
-    assert ("members:read" in scopes) == (role != Role.VIEWER)
+    assert ("members:read" in scopes) == ("customers:read" in scopes) == (role != Role.VIEWER)
+    assert ("exports:write" in scopes) == (role in {Role.MANAGER, Role.ADMIN})
     assert ("runs:write" in scopes) == (role in {Role.MANAGER, Role.ADMIN})
     assert ("customers:erase" in scopes) == (role == Role.ADMIN)
     for endpoint in endpoints():

@@ -45,6 +45,14 @@ def test_who_was_erased_is_skipped_by_files_by_id_and_by_address_and_nothing_of_
     assert not default_storage.exists(f"imports/{again.public_id}.upload")
 
 
+def test_the_files_of_earlier_imports_go_with_whoever_is_erased() -> None:
+    one = imported(HEADER + "1,ada@example.org,30\n")
+    name = str(one.file.name)
+    assert default_storage.exists(name)
+    erasing.erase(["1"])
+    assert not default_storage.exists(name)
+
+
 def test_who_was_erased_is_refused_by_the_api() -> None:
     imported(HEADER + "1,ada@example.org,30\n")
     erasing.erase(["1"])
