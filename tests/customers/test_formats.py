@@ -110,6 +110,7 @@ def test_options_come_back_from_json_as_they_went() -> None:
         (b"\x1f\x8b" + bytes(40), "damaged_file"),
         (gzip.compress(b""), "empty_file"),
     ],
+    ids=["packed twice", "cut", "empty header", "nothing in it"],
 )
 def test_a_packed_file_that_cannot_be_is_refused_with_what_to_do(packed: bytes, code: str) -> None:
     with pytest.raises(FileProblem) as refused:
