@@ -278,8 +278,8 @@ class ImportCancel(ApiView):
         description="One that waits is cancelled at once, one that works at its next check; nothing half done is kept.",
     )
     def post(self, request: Request, public_id: str) -> Response:
-        read_body(request, {})
         one = find(reporting.history(), public_id=public_id)
+        read_body(request, {})
         if not (starting.discard(one) or request_cancel(one)):
             raise NotActive(state=one.get_status_display().lower())
         one.refresh_from_db()
@@ -303,8 +303,8 @@ class ImportUndo(ApiView):
     )
     @idempotent
     def post(self, request: Request, public_id: str) -> Response:
-        read_body(request, {})
         one = find(reporting.history(), public_id=public_id)
+        read_body(request, {})
         undoing.start_undo(one, by=asked_by(request))
         location = request.build_absolute_uri(reverse("api-import", args=[one.public_id]))
         return Response(as_json(one), status=202, headers={"Location": location})
