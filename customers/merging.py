@@ -54,8 +54,8 @@ def column(key: str) -> sql.Identifier:
 class Merging:
     """The statements of one merge.
 
-    `staging` has a column `line` and one of each of `keys`, which begin with external_id, each under its key; its
-    external ids are distinct.
+    `staging` has a column of each of `keys`, which begin with external_id, under that key; its external ids are
+    distinct.
     """
 
     def __init__(self, staging: sql.Identifier, keys: Sequence[str], rules: Rules) -> None:

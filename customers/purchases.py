@@ -74,7 +74,7 @@ def refusals(one: Import, staging: sql.Identifier, keys: Sequence[str]) -> Itera
     if "order_id" in keys:
         yield dict.fromkeys(
             _lines(
-                "SELECT line FROM {staging} AS staged JOIN {transactions} AS known"
+                "SELECT _line FROM {staging} AS staged JOIN {transactions} AS known"
                 " ON known.source = {source} AND known.order_id = staged.order_id"
                 " JOIN {customers} AS customer ON customer.id = known.customer_id"
                 " WHERE known.order_id <> '' AND (known.amount <> staged.amount OR known.at <> {at}"
@@ -90,7 +90,7 @@ def refusals(one: Import, staging: sql.Identifier, keys: Sequence[str]) -> Itera
     if one.mode == ImportMode.UPDATE:
         yield dict.fromkeys(
             _lines(
-                "SELECT line FROM {staging} AS staged WHERE NOT EXISTS"
+                "SELECT _line FROM {staging} AS staged WHERE NOT EXISTS"
                 " (SELECT FROM {customers} AS customer WHERE customer.external_id = staged.external_id)",
                 _names(one, staging, keys),
             ),
@@ -146,7 +146,7 @@ class Merging:
                     "INSERT INTO {transactions}"
                     " (customer_id, source, order_id, at, amount, currency, source_import_id)"
                     " SELECT customer.id, {source}, {order_id}, {at}, staged.amount, {currency}, {import_id}"
-                    " FROM {staging} AS staged JOIN {customers} AS customer USING (external_id) ORDER BY line"
+                    " FROM {staging} AS staged JOIN {customers} AS customer USING (external_id) ORDER BY _line"
                     " ON CONFLICT (source, order_id) WHERE NOT order_id = '' DO NOTHING"
                 ).format(**self.names)
             )

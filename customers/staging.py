@@ -18,6 +18,7 @@ from customers.models import Customer, Import
 from segmentation_site.database.copying import copy_in
 from segmentation_site.database.replacing import Replacement
 
+_LINE = sql.Identifier(LINE)
 # Texts compare as the customers' ids do.
 _TEXT = sql.SQL('text COLLATE "C"')
 _TYPES = {
@@ -28,7 +29,7 @@ _TYPES = {
 
 
 class Staged:
-    """A table of an import's own with a column `line` and one for each key, inside one transaction until `drop`.
+    """A table of an import's own with a column LINE and one for each key, inside one transaction until `drop`.
 
     Nobody else ever sees it, and whatever ends the transaction early takes it along. It is no temporary table, because
     only one process of the database can read those.
@@ -40,8 +41,9 @@ class Staged:
         self.columns = columns
         with connection.cursor() as cursor:
             cursor.execute(
-                sql.SQL("CREATE UNLOGGED TABLE {} (line bigint, {}) WITH (autovacuum_enabled = false)").format(
+                sql.SQL("CREATE UNLOGGED TABLE {} ({} bigint, {}) WITH (autovacuum_enabled = false)").format(
                     self.identifier,
+                    _LINE,
                     sql.SQL(", ").join(
                         sql.SQL("{} {}").format(sql.Identifier(key), _TYPES.get(kind, _TEXT))
                         for key, kind in self.columns.items()
@@ -63,7 +65,7 @@ class Staged:
     def remove(self, lines: Sequence[int]) -> None:
         """Take rows out again, by their lines; an array of the column's own type is hashed, others are searched."""
         with connection.cursor() as cursor:
-            statement = sql.SQL("DELETE FROM {} WHERE line = ANY(%s::bigint[])").format(self.identifier)
+            statement = sql.SQL("DELETE FROM {} WHERE {} = ANY(%s::bigint[])").format(self.identifier, _LINE)
             cursor.execute(statement, [list(lines)])
 
     def drop(self) -> None:

@@ -66,7 +66,7 @@ def _lines(staging: sql.Identifier, *, is_known: bool) -> list[int]:
     with connection.cursor() as cursor:
         cursor.execute(
             sql.SQL(
-                "SELECT line FROM {} AS staged WHERE {} EXISTS"
+                "SELECT _line FROM {} AS staged WHERE {} EXISTS"
                 " (SELECT FROM {} AS customer WHERE customer.external_id = staged.external_id)"
             ).format(staging, sql.SQL("" if is_known else "NOT"), CUSTOMERS)
         )
@@ -76,7 +76,7 @@ def _lines(staging: sql.Identifier, *, is_known: bool) -> list[int]:
 def _ambiguous(staging: sql.Identifier) -> Reasons:
     with connection.cursor() as cursor:
         cursor.execute(
-            sql.SQL("SELECT line FROM {} AS staged WHERE (SELECT count(*) FROM {} AS customer WHERE {}) > 1").format(
+            sql.SQL("SELECT _line FROM {} AS staged WHERE (SELECT count(*) FROM {} AS customer WHERE {}) > 1").format(
                 staging, CUSTOMERS, _SAME_EMAIL
             )
         )

@@ -178,12 +178,8 @@ def _stage(rows: Sequence[Mapping[str, Any]], columns: Sequence[Column]) -> None
         for column in columns
     )
     with connection.cursor() as cursor:
+        cursor.execute(sql.SQL("CREATE TEMPORARY TABLE {} ({}) ON COMMIT DROP").format(_STAGING, described))
         cursor.execute(
-            sql.SQL("CREATE TEMPORARY TABLE {} (line bigint, {}) ON COMMIT DROP").format(_STAGING, described)
-        )
-        cursor.execute(
-            sql.SQL("INSERT INTO {} SELECT * FROM jsonb_to_recordset(%s) AS row (line bigint, {})").format(
-                _STAGING, plain
-            ),
-            [orjson.dumps([{"line": line, **values} for line, values in enumerate(rows, start=1)]).decode()],
+            sql.SQL("INSERT INTO {} SELECT * FROM jsonb_to_recordset(%s) AS row ({})").format(_STAGING, plain),
+            [orjson.dumps(rows).decode()],
         )

@@ -28,9 +28,8 @@ _TYPES = {Kind.NUMBER: pl.Float64, Kind.DATE: pl.Date, Kind.BOOLEAN: pl.Boolean}
 class Checked:
     """What checking makes of a piece: rows to merge, rows to give back.
 
-    accepted   `line` and one column per mapped column under its key: String, Float64, Date or Boolean, null where a
-    cell says
-               nothing
+    accepted   LINE and one column per mapped column under its key: String, Float64, Date or Boolean, null where a cell
+               says nothing
     rejected   see REJECTED
     """
 
@@ -64,9 +63,9 @@ def check(piece: Piece, mapped: Sequence[MappedColumn], headers: Sequence[str]) 
 
 
 def superseded(kept: pl.DataFrame) -> pl.DataFrame:
-    """Rows whose id comes again further down, where it counts: `line` and `by`, the line of the last row with that id.
+    """Rows whose id comes again further down, where it counts: LINE and `by`, the line of the last row with that id.
 
-    `kept` has the `line` and the `id` of every accepted row of the file, in its order.
+    `kept` has the LINE and the `id` of every accepted row of the file, in its order.
     """
     # Hashes tell a million different ids apart in a third of the time; the few that may come again are compared.
     again = kept.filter(pl.col("id").hash().is_duplicated()).filter(pl.col("id").is_duplicated())

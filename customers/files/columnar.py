@@ -28,7 +28,7 @@ def first_rows(file: BinaryIO, job: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def rows(file: BinaryIO, job: Mapping[str, Any]) -> Iterator[tuple[bytes, bytes]]:
-    """Pieces as Arrow's stream format: `line` and `cell_0` … as text."""
+    """Pieces as Arrow's stream format: LINE and `cell_0` … as text."""
     frame, _ = _opened(file)
     text = _as_text(frame, job["decimal"])
     line, total = 1, 0

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 import polars as pl
 
-LINE = "line"
+# No key of an attribute begins so, which its rows may have beside it.
+LINE = "_line"
 
 
 def cell_name(position: int) -> str:
@@ -26,7 +27,7 @@ class BrokenRow:
 class Piece:
     """Some consecutive rows of a file.
 
-    rows      `line` Int64 (of the file, from 1) and `cell_0` … `cell_<width - 1>` String, null where a cell is empty
+    rows      LINE Int64 (of the file, from 1) and `cell_0` … `cell_<width - 1>` String, null where a cell is empty
     broken    rows that could not be told apart into cells
     blank     rows that say nothing at all; they are no rows
     is_clean  whether every character in it could be read

@@ -273,9 +273,7 @@ def test_titles_above_the_names_of_the_columns_are_left_out_unless_somebody_says
     assert (sample.headers, sample.dialect.header_row) == (("Client", "Age", "Home", "Note"), 5)
     assert sample.rows[0] == ("c-1", "20", "Lyon", "")
     assert list(sample.top) == [1, 3, 5, 6, 7]
-    assert [piece.rows["line"].to_list() for piece in reading.read_table(io.BytesIO(raw), sample.dialect, 4)] == [
-        [6, 7]
-    ]
+    assert [piece.rows[LINE].to_list() for piece in reading.read_table(io.BytesIO(raw), sample.dialect, 4)] == [[6, 7]]
     chosen = looked_at(raw, header_row=3)
     assert (chosen.headers[:2], len(chosen.rows)) == (("Made on", "2026-01-02"), 3)
     with pytest.raises(FileProblem, match=r"Row 9 of this sheet cannot name the columns"):

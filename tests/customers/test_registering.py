@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from customers import attributes, registering, searching
+from customers import attributes, registering, searching, writing
 from customers.columns import read_columns
 from customers.models import Attribute, Customer
 from tests.customers.given import counts, imported, why
@@ -31,6 +31,16 @@ def test_an_import_fills_a_registered_attribute_and_checks_it() -> None:
     known = known_of("1")
     assert (known["points"], known["plan"], known["is_vip"]) == (10, "pro", True)
     assert known["renews_on"].isoformat() == "2027-01-31"
+
+
+def test_an_attribute_may_be_called_as_what_tells_rows_apart() -> None:
+    registering.register(key="line", label="Line of products", kind="category", categories=["toys", "books"])
+    assert why(imported("id,line\n1,toys\n2,books\n3,cars\n")) == {4: {"not_a_category"}}
+    again = imported("id,line\n1,books\n2,books\n3,toys\n1,toys\n4,boats\n")
+    assert counts(again) == (1, 0, 2, 2)
+    assert why(again) == {2: {"duplicate"}, 6: {"not_a_category"}}
+    writing.write([{"external_id": "2", "line": "toys"}])
+    assert [known_of(external_id)["line"] for external_id in "123"] == ["toys"] * 3
 
 
 def test_a_registered_number_is_a_feature() -> None:
