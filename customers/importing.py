@@ -14,7 +14,7 @@ from typing import IO, BinaryIO, Protocol, cast
 import orjson
 import polars as pl
 from django.conf import settings
-from django.db import connection
+from django.db import connection, transaction
 from django.utils import timezone
 from django.utils.translation import gettext_noop
 from psycopg import sql
@@ -266,11 +266,13 @@ def _end(table: _Table, rejected: _RejectedRows, lease: Lease[Import], accepted:
 
 
 def _tell_the_planner(one: Import) -> None:
-    """PostgreSQL counts a table's rows by itself a minute later; until then pages of a first import took ten times as
-    long.
+    """PostgreSQL looks at a table by itself a minute later; until then pages of a first import took ten times as long.
+
+    A look at 3,000 rows instead of 30,000 does until then, in 0.03 s instead of 0.2 s.
     """
     name = CUSTOMERS if one.kind == Import.Kind.CUSTOMERS else purchases.TRANSACTIONS
-    with connection.cursor() as cursor:
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SELECT set_config('default_statistics_target', '10', true)")
         cursor.execute(sql.SQL("ANALYZE {}").format(name))
 
 
