@@ -4,7 +4,7 @@ A registered attribute has a column of its own in the customers' table, so that 
 as they treat a built-in one, and reading it costs the same.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -165,12 +165,26 @@ def expression(column: Column) -> Col:
     return Col(table, field)
 
 
-def features() -> tuple[Column, ...]:
+def features(known: Iterable[Column] | None = None) -> tuple[Column, ...]:
     """What segmentations can be made of: numbers, yes-or-no and categories of customers, and figures of their
-    purchases.
+    purchases; out of `known` for who has asked for `columns` already.
     """
-    of_customers = (one for one in columns() if one.kind in _AS_FEATURES and one.key not in _NO_FEATURES)
-    return (*of_customers, *purchase_figures())
+    return (*_among(columns() if known is None else known), *purchase_figures())
+
+
+def _among(known: Iterable[Column]) -> Iterator[Column]:
+    return (one for one in known if one.kind in _AS_FEATURES and one.key not in _NO_FEATURES)
+
+
+def features_of(keys: Sequence[str]) -> list[Column]:
+    """The features with these keys, in their order; asks the database only for those that not every site has.
+
+    Raises KeyError for a key that is no feature.
+    """
+    known = {one.key: one for one in _among(built_in())}
+    if not known.keys() >= set(keys):
+        known = {one.key: one for one in features()}
+    return [known[key] for key in keys]
 
 
 def purchase_figures() -> tuple[Column, ...]:

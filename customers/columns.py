@@ -124,8 +124,7 @@ def read_columns(
     Yes is 1 and no is 0. Without any purchase the frequency and the money spent are 0, the rest is not known.
     Raises KeyError for a key that is no feature.
     """
-    known = {column.key: column for column in attributes.features()}
-    columns = [known[key] for key in keys]
+    columns = attributes.features_of(keys)
     source = _Source(columns, as_of or datetime.now(UTC).date(), conditions, changed, only)
     parts = []
     after = 0

@@ -77,6 +77,8 @@ def _wrong(column: Column, value: Any) -> str:
 
 def where(conditions: Sequence[Where]) -> sql.Composed:
     """All of them together, of customers under the name `customer`; true without any. They must have been checked."""
+    if not conditions:
+        return sql.Composed([sql.SQL("true")])
     known = {column.key: column for column in attributes.columns()}
     parts = [_one(known[one.key], one) for one in conditions if one.key in known]
     return sql.SQL(" AND ").join(parts) if parts else sql.Composed([sql.SQL("true")])

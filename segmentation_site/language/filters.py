@@ -33,9 +33,17 @@ def spelled(number: object) -> str:
 @register.filter
 def said_in_chart(config: Any) -> Any:
     """A chart's configuration with its words in the reader's language, and nothing else changed."""
+    return config if saying.is_in_english() else _said_within(config)
+
+
+def _said_within(config: Any) -> Any:
     if isinstance(config, dict):
-        return {
-            key: saying.said(value) if key in _WORDS_OF_CHARTS and isinstance(value, str) else said_in_chart(value)
-            for key, value in config.items()
-        }
-    return [said_in_chart(value) for value in config] if isinstance(config, list) else config
+        return {key: _said_under(key, value) for key, value in config.items()}
+    return [_said_within(value) for value in config] if isinstance(config, list) else config
+
+
+def _said_under(key: str, value: Any) -> Any:
+    if isinstance(value, str):
+        return saying.said(value) if key in _WORDS_OF_CHARTS else value
+    # The points of a dataset: thousands of them, and no word among them.
+    return value if key == "data" and isinstance(value, list) else _said_within(value)

@@ -54,6 +54,11 @@ class _Template:
     literal: int
 
 
+def is_in_english() -> bool:
+    """Whether the reader reads what was made as it was made."""
+    return (translation.get_language() or ENGLISH).startswith(ENGLISH)
+
+
 def said(text: object) -> str:
     """`text` in the reader's language; as it is where it was not made from anything that is translated."""
     plain = str(text)
@@ -68,7 +73,7 @@ def label(text: object) -> str:
 
 def within(text: str) -> str:
     """A label within a sentence: with a small letter, but for languages whose nouns have none."""
-    if (translation.get_language() or ENGLISH).startswith(ENGLISH):
+    if is_in_english():
         return f"{text[:1].lower()}{text[1:]}"
     return text
 
@@ -76,7 +81,7 @@ def within(text: str) -> str:
 def spelled(number: str) -> str:
     """A number that code has spelled, such as `1,234.5` or `1,000–1,999`, as the reader spells it; other texts "
     "as they are."""
-    if (translation.get_language() or ENGLISH).startswith(ENGLISH):
+    if is_in_english():
         return number
     low, dash, high = number.partition("–")
     if dash and low and high:

@@ -11,9 +11,10 @@ from segments.kmeans.definition import Condition, Definition, Operator
 
 def in_words(definition: Definition) -> str:
     """All conditions in one line; "Everybody" without any."""
+    if not definition.filter:
+        return _("Everybody")
     labels = {column.key: label_of(column.label) for column in columns()}
-    said = [_one(one, labels.get(one.attribute, one.attribute)) for one in definition.filter]
-    return "; ".join(said) if said else _("Everybody")
+    return "; ".join(_one(one, labels.get(one.attribute, one.attribute)) for one in definition.filter)
 
 
 def _one(condition: Condition, label: str) -> str:

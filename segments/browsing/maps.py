@@ -1,12 +1,12 @@
 """Customers of a run on two features of choice, or on the directions in which they differ most."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from django.utils.translation import gettext as _
 
-from segments.browsing.features import Labels, known_labels
+from segments.browsing.features import Labels
 from segments.browsing.segments import Card
 from segments.charts import Chart, Series, scatter
 from segments.kmeans.model import Model, ModelMismatch, apply_model
@@ -24,27 +24,29 @@ MOST_NAMED, LEAST_PART = 3, 0.2
 class Map:
     """What a map of a run can show.
 
-    choices   key and label of each axis
-    told      what the directions are made of, in a sentence; "" where there are none
+    choices    key and label of each axis
+    told       what the directions are made of, in a sentence; "" where there are none
+    projected  the series with the directions as features; made only for who looks at them, which few do
     """
 
     choices: list[tuple[str, str]]
     series: Sequence[Series]
     labels: Mapping[str, str]
     told: str = ""
+    projected: Callable[[], Sequence[Series]] | None = None
 
     def chart(self, x: str, y: str) -> Chart:
         """The stored sample of customers on two axes."""
-        return scatter(self.series, x, y, self.labels)
+        series = self.projected() if self.projected and {x, y} & {FIRST, SECOND} else self.series
+        return scatter(series, x, y, self.labels)
 
     def is_told(self, x: str, y: str) -> bool:
         """Whether these axes need `told`."""
         return bool(self.told) and bool({x, y} & {FIRST, SECOND})
 
 
-def read_map(run: Run, found: Sequence[Card]) -> Map:
+def read_map(run: Run, found: Sequence[Card], labels: Labels) -> Map:
     """The map of a done run out of its cards with samples; with fewer than two choices there is nothing to show."""
-    labels = known_labels()
     model = Model.from_json(run.model or {})
     names = [spec.name for spec in model.features]
     choices = [(name, labels[name].label) for name in names]
@@ -81,16 +83,20 @@ def _with_directions(
     )
     directions = principal(np.concatenate(prepared), weights)
     centroids = {one.segment_id: np.array(one.centroid[: len(model.features)]) for one in model.segments}
-    series = [
-        Series(card.name, card.colour, _projected(card.profile, rows, centroids[card.public_id], directions))
-        for card, rows in zip(found, prepared, strict=True)
-    ]
+
+    def projected() -> list[Series]:
+        return [
+            Series(card.name, card.colour, _projected(card.profile, rows, centroids[card.public_id], directions))
+            for card, rows in zip(found, prepared, strict=True)
+        ]
+
     shares = [_("{share:.0f} % of the variance").format(share=100 * share) for share in directions.shares]
     named = {
         key: _("Main direction {number} ({share})").format(number=number, share=share)
         for number, (key, share) in enumerate(zip((FIRST, SECOND), shares, strict=True), 1)
     }
-    return Map([*plain.choices, *named.items()], series, dict(plain.labels) | named, _told(directions, model, labels))
+    labelled, told = dict(plain.labels) | named, _told(directions, model, labels)
+    return Map([*plain.choices, *named.items()], plain.series, labelled, told, projected)
 
 
 def _projected(profile: Profile, rows: FloatMatrix, centroid: np.ndarray, directions: Directions) -> Profile:

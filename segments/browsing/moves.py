@@ -132,7 +132,7 @@ def compare(before: Run, after: Run) -> Comparison:
 
 
 def _comparison(before: int, after: int, counts: Sequence[Count]) -> Comparison:
-    rows, columns = _segments_of(before), _segments_of(after)
+    rows, columns = _segments_of(before, after)
     table = {(was, is_now): count for was, is_now, count in counts}
     down: list[Segment | None] = [*rows, *([None] if any(was is None for was, _ in table) else [])]
     across: list[Segment | None] = [*columns, *([None] if any(is_now is None for _, is_now in table) else [])]
@@ -157,10 +157,14 @@ def _comparison(before: int, after: int, counts: Sequence[Count]) -> Comparison:
     )
 
 
-def _segments_of(run: int) -> list[Segment]:
-    """The segments of a run, the largest first."""
-    profiles = SegmentProfile.objects.filter(run=run, segment__isnull=False).select_related("segment")
-    return [profile.segment for profile in profiles.only("segment", "run", "size").order_by("-size") if profile.segment]
+def _segments_of(*runs: int) -> tuple[list[Segment], ...]:
+    """The segments of each run, the largest first."""
+    profiles = SegmentProfile.objects.filter(run__in=runs, segment__isnull=False).select_related("segment")
+    found: dict[int, list[Segment]] = {run: [] for run in runs}
+    for profile in profiles.defer("content", "share").order_by("-size"):
+        if profile.segment:
+            found[profile.run_id].append(profile.segment)
+    return tuple(found[run] for run in runs)
 
 
 def _row(segment: Segment | None, across: Sequence[Segment | None], table: Table) -> Row:

@@ -10,7 +10,7 @@ from django.utils.translation import ngettext
 
 from segmentation_site.language.saying import spelled
 from segments.browsing import conditions, words
-from segments.browsing.features import Labels, known_labels
+from segments.browsing.features import Labels
 from segments.browsing.segments import Card, direction, everybody_of
 from segments.charts import Chart, elbow, quality, separation
 from segments.kmeans.model import Model
@@ -152,11 +152,10 @@ def elbow_so_far(candidates: Sequence[Measured]) -> Chart | None:
     return elbow(candidates) if len(candidates) > 1 else None
 
 
-def results(run: Run, found: list[Card]) -> Results:
+def results(run: Run, found: list[Card], labels: Labels) -> Results:
     """All that a finished run found, out of what it has stored: the cost does not grow with the customers."""
     everybody = everybody_of(run)
     tried = measured(run)
-    labels = known_labels()
     has_choice = len(tried) > 1
     return Results(
         cards=found,

@@ -203,9 +203,9 @@ def card(row: SegmentProfile, labels: Labels) -> Card:
     )
 
 
-def cards(run: Run, *, with_sample: bool = False) -> list[Card]:
-    """The segments of a run, the largest first."""
-    labels = known_labels()
+def cards(run: Run, labels: Labels | None = None, *, with_sample: bool = False) -> list[Card]:
+    """The segments of a run, the largest first; `labels` from who has asked for them already."""
+    labels = known_labels() if labels is None else labels
     return [card(row, labels) for row in profiles([run.pk], with_sample=with_sample)]
 
 
@@ -239,16 +239,20 @@ def groups(*, query: str = "", slug: str = "", sort: str = "size") -> list[Group
 
 def row_of(segment: Segment) -> SegmentProfile | None:
     """The segment in the published run, or in the last run that had it; None when no run kept its profile."""
-    rows = SegmentProfile.objects.filter(segment=segment).select_related("run__segmentation")
-    return rows.filter(run=segment.segmentation.published_run_id).first() or rows.order_by("-run_id").first()
+    # Models and matchings are larger than all the rest, and nobody asks a portrait for them.
+    heavy = (f"run__{column}" for column in ("model", "measures", "matching", "params", "warnings"))
+    rows = SegmentProfile.objects.filter(segment=segment).select_related("run").defer(*heavy)
+    row = rows.filter(run=segment.segmentation.published_run_id).first() or rows.order_by("-run_id").first()
+    if row is not None:
+        row.run.segmentation = segment.segmentation
+    return row
 
 
-def portrait(segment: Segment) -> Portrait | None:
+def portrait(segment: Segment, labels: Labels) -> Portrait | None:
     """All that the page of a segment shows but its members; None when no run kept its profile."""
     row = row_of(segment)
     if row is None:
         return None
-    labels = known_labels()
     row.segment = segment
     one = card(row, labels)
     everybody = everybody_of(row.run)
@@ -291,9 +295,8 @@ def _categories(profile: Profile, everybody: Profile, labels: Labels) -> list[Ca
     ]
 
 
-def members(segment: Segment, run: Run, *, after: str = "") -> Members:
-    """A page of the customers who are in `segment` in its published run, by key."""
-    known = known_labels()
+def members(segment: Segment, run: Run, known: Labels, *, after: str = "") -> Members:
+    """A page of the customers who are in `segment` in its published run, by key; `known` says what features are."""
     definition = Definition.from_json(run.definition)
     names = [name for name in definition.feature_names if name in known]
     found = searching.find(searching.Wanted(after=after), among=members_of(segment), size=MEMBERS_AT_ONCE)

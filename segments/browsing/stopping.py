@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from customers.attributes import columns, feature_labels
+from customers.attributes import columns, features
 from segments.browsing.features import known_labels
 from segments.kmeans.shapes import Definition
 from segments.models import Run
@@ -19,7 +19,8 @@ class Known:
 
 def known() -> Known:
     """A few queries; ask once for many runs."""
-    return Known(frozenset(feature_labels()), frozenset(column.key for column in columns()))
+    every = columns()
+    return Known(frozenset(column.key for column in features(every)), frozenset(column.key for column in every))
 
 
 def missing_attributes(run: Run, of: Known | None = None) -> list[str]:

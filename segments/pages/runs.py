@@ -19,6 +19,7 @@ from segmentation_site.language.saying import said
 from segments import overruling, publishing, starting
 from segments.browsing import maps, moves
 from segments.browsing import runs as browsing
+from segments.browsing.features import Labels, known_labels
 from segments.browsing.moves import MOST_RUNS, comparable, moves_of
 from segments.browsing.segments import Card, cards
 from segments.forms import MapForm
@@ -44,15 +45,16 @@ def show(request: HttpRequest, public_id: str) -> HttpResponse:
     if run.is_active:
         context |= _progress_context(run)
     elif run.status == JobStatus.DONE:
-        found = cards(run, with_sample=True)
+        labels = known_labels()
+        found = cards(run, labels, with_sample=True)
         context |= {
-            "results": browsing.results(run, found),
+            "results": browsing.results(run, found, labels),
             "obstacle": publishing.obstacle(run),
             "moves": moves_of(run),
         }
         context["others"] = comparable(run)[:1]
         context |= _matches_context(run)
-        context |= _map_context(request, run, found)
+        context |= _map_context(request, run, found, labels)
     return render(request, "runs/run.html", context)
 
 
@@ -88,11 +90,13 @@ def map_(request: HttpRequest, public_id: str) -> HttpResponse:
     run = get_run(public_id)
     if run.status != JobStatus.DONE:
         return redirect("run", public_id=run.public_id)
-    return render(request, "runs/map.html", {"run": run} | _map_context(request, run, cards(run, with_sample=True)))
+    labels = known_labels()
+    found = cards(run, labels, with_sample=True)
+    return render(request, "runs/map.html", {"run": run} | _map_context(request, run, found, labels))
 
 
-def _map_context(request: HttpRequest, run: Run, found: list[Card]) -> dict[str, object]:
-    seen = maps.read_map(run, found)
+def _map_context(request: HttpRequest, run: Run, found: list[Card], labels: Labels) -> dict[str, object]:
+    seen = maps.read_map(run, found, labels)
     if len(seen.choices) < 2:
         return {}
     form = MapForm(request.GET, choices=seen.choices)

@@ -59,7 +59,7 @@ def show(request: HttpRequest, slug: str) -> HttpResponse:
         "segmentations/segmentation.html",
         {
             "segmentation": segmentation,
-            "cards": cards(run) if run else [],
+            "cards": cards(run, labels) if run else [],
             "page": newest_first(request, found),
             "active_run": found.filter(status__in=ACTIVE).first(),
             "facts": runs.facts(Definition.from_json(segmentation.definition), labels),
