@@ -29,7 +29,8 @@ def history() -> QuerySet[Import]:
 
 def recent_imports(limit: int) -> list[Import]:
     """The imports that were started last, newest first."""
-    return list(history().exclude(status=ImportStatus.UPLOADED)[:limit])
+    found = Import.objects.exclude(status=ImportStatus.UPLOADED).order_by("-id")
+    return list(found.only("public_id", "status", "file_name", "rows", "created_at")[:limit])
 
 
 def imports_named(text: str, limit: int) -> list[Import]:

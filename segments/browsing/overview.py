@@ -75,7 +75,10 @@ def in_use() -> list[InUse]:
     segmentations = list(
         Segmentation.objects.filter(published_run__isnull=False)
         .select_related("published_run")
-        .defer(*(f"published_run__{column}" for column in ("model", "measures", "matching")))
+        .only(
+            *("name", "slug", "published_run"),
+            *(f"published_run__{column}" for column in ("public_id", "published_at", "definition", "segmentation")),
+        )
         .annotate(moves=KeyTransform("moves", "published_run__matching", output_field=JSONField()))
         .order_by("-published_run__published_at")
     )
@@ -95,7 +98,7 @@ def in_use() -> list[InUse]:
     for profile in (
         SegmentProfile.objects.filter(run_id__in=profiles, segment__isnull=False)
         .select_related("segment")
-        .defer("content")
+        .only("run", "size", "share", *(f"segment__{column}" for column in ("public_id", "name", "colour")))
         .order_by("-size", "segment_id")
     ):
         profiles[profile.run_id].append(profile)
@@ -131,8 +134,11 @@ def _shares(profiles: list[SegmentProfile], movement: Movement | None) -> list[S
 def recent_runs(limit: int) -> list[Run]:
     """The runs that were started last, newest first."""
     return list(
-        Run.objects.select_related("segmentation", "created_by")
-        .defer("definition", "params", "measures", "model", "matching", "warnings")
+        Run.objects.select_related("segmentation")
+        .only(
+            *("public_id", "status", "published_at", "k", "created_at"),
+            *("segmentation__name", "segmentation__published_run"),
+        )
         .order_by("-id")[:limit]
     )
 
