@@ -2,20 +2,22 @@
 
 In German with `--language de`.
 
-It starts a demo site of its own in a temporary data folder, signs in as the admin that the demo prints, and walks
-through the pages as a person would, in light, in dark and on a phone.
+It starts a demo site and an empty one of its own in temporary data folders, signs in as the admin whom they print,
+and walks through the pages as a person would, in light, in dark and on a phone: also through what only shows after a
+deed (a key made, a file imported, somebody invited) and through what nobody hopes to see.
 """
 
 import argparse
 import contextlib
 import os
 import re
+import secrets
 import shutil
 import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,7 +31,22 @@ FIRST_SIGHT = {"overview": 1060, "segment": 1100, "customer": 660}
 # Or one part of it alone: the map tells most of a run.
 FIRST_THING = {"run": "#map"}
 SEGMENTATION = "Income and spending"
-CUSTOMERS = "CustomerID;Gender;Age;Annual Income (k$);Spending Score (1-100)\n9001;Female;31;61;48\n9002;Male;?;70;52\n"
+CUSTOMERS = "CustomerID;Gender;Age;Annual Income (k$);Spending Score (1-100)\n{0};Female;31;61;48\n{0}b;Male;?;70;52\n"
+PURCHASES = "customer;date;amount\n{0};2026-03-01;19.90\n{0};2026-03-09;5\n"
+# What tells how to get started where there is nothing yet.
+EMPTY = (
+    "/",
+    "/customers/",
+    "/imports/",
+    "/segmentations/",
+    "/segmentations/new",
+    "/segments/",
+    "/exports/",
+    "/exports/new",
+    "/api-keys/",
+    "/webhooks/",
+    "/search?q=nobody",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +68,12 @@ LOOKS = (
 
 
 @contextlib.contextmanager
-def demo_site() -> Iterator[tuple[str, str]]:
-    """A demo of its own: its address and the admin's password."""
+def own_site(command: str, port: int) -> Iterator[tuple[str, str]]:
+    """A site of its own, by `demo` or by `up`: its address and the admin's password."""
     with tempfile.TemporaryDirectory(prefix="seg-pictures-") as folder:
         environment = os.environ | {"DATA_DIR": folder}
         process = subprocess.Popen(
-            [sys.executable, "manage.py", "demo", "--port", "8700"],
+            [sys.executable, "manage.py", command, "--port", str(port)],
             cwd=ROOT,
             env=environment,
             stdout=subprocess.PIPE,
@@ -71,10 +88,11 @@ def demo_site() -> Iterator[tuple[str, str]]:
                     break
             address, password = re.search(r"at +(http\S+)", told), re.search(r"password +(\S+)", told)
             if not address or not password:
-                raise SystemExit(f"The demo did not start:\n{told}")
-            # A draft beside what is in use, so that there is something to compare.
-            draft = ["--name", SEGMENTATION, "--features", "annual_income,spending_score", "--k", "4"]
-            subprocess.run([sys.executable, "manage.py", "segment", *draft], cwd=ROOT, env=environment, check=True)
+                raise SystemExit(f"The site did not start:\n{told}")
+            if command == "demo":
+                # A draft beside what is in use, so that there is something to compare.
+                draft = ["--name", SEGMENTATION, "--features", "annual_income,spending_score", "--k", "4"]
+                subprocess.run([sys.executable, "manage.py", "segment", *draft], cwd=ROOT, env=environment, check=True)
             yield address[1].rstrip("/"), password[1]
         finally:
             process.send_signal(signal.SIGINT)
@@ -134,35 +152,135 @@ def addresses(page: Page, url: str) -> dict[str, str]:
         "password": "/accounts/password/",
         "admin": "/admin/",
         "admin-customers": "/admin/customers/customer/",
+        "search": "/search?q=ma",
+        "customers-none": "/customers/?search=nobody-of-this-name",
         "not-found": "/nothing-here",
         "api-docs": "/api/docs",
     }
 
 
-def upload(page: Page, url: str) -> str:
-    """A file whose columns wait to be mapped: the address of its page."""
+def send(page: Page) -> None:
+    """Send the form of the page, as its first button would."""
+    with page.expect_navigation():
+        page.locator("main form:not([role=search]) [type=submit]").first.click()
+
+
+def upload(page: Page, url: str, kind: str, text: str) -> None:
+    """Show a file whose columns wait to be mapped."""
     page.goto(f"{url}/imports/new")
-    page.set_input_files("input[type=file]", {"name": "two.csv", "mimeType": "text/csv", "buffer": CUSTOMERS.encode()})
+    page.check(f"[name=kind][value={kind}]")
+    page.set_input_files("input[type=file]", {"name": f"{kind}.csv", "mimeType": "text/csv", "buffer": text.encode()})
     with page.expect_navigation():
         page.eval_on_selector("input[type=file]", "input => input.form.requestSubmit()")
-    return page.url.removeprefix(url)
 
 
-def sign_in(browser: Browser, url: str, password: str, look: Look, language: str) -> Page:
-    """A new window in which the admin has signed in."""
+def deeds(page: Page, url: str, look: Look, taken: Callable[[Page, str], None]) -> None:
+    """What only shows after something has been done: it is done, and a picture taken of what is shown then."""
+    for kind, text in (("customers", CUSTOMERS), ("transactions", PURCHASES)):
+        upload(page, url, kind, text.format(look.name))
+        taken(page, f"{kind}-map")
+        with page.expect_navigation():
+            page.click("[name=start]")
+        page.wait_for_selector("[role=progressbar]", state="detached")
+        taken(page, f"{kind}-imported")
+    page.goto(f"{url}/customers/?search={look.name}")
+    page.click("main tbody a")
+    taken(page, "customer-of-later")
+
+    page.goto(f"{url}/segmentations/new")
+    send(page)
+    taken(page, "segmentation-wrong")
+
+    page.goto(f"{url}/exports/new")
+    page.uncheck("[name=contactable]")
+    send(page)
+    page.wait_for_selector("[role=progressbar]", state="detached")
+    taken(page, "export")
+
+    page.goto(f"{url}/api-keys/new")
+    page.fill("[name=name]", f"Newsletter, {look.name}")
+    page.check("[name=scopes] >> nth=0")
+    send(page)
+    taken(page, "api-key-made")
+    page.goto(f"{url}/api-keys/")
+    taken(page, "api-keys-made")
+
+    page.goto(f"{url}/webhooks/new")
+    page.fill("[name=name]", f"Campaigns, {look.name}")
+    page.fill("[name=url]", "https://8.8.8.8/segments")
+    page.check("[name=events] >> nth=0")
+    send(page)
+    taken(page, "webhook-made")
+    page.goto(f"{url}/webhooks/")
+    taken(page, "webhooks-made")
+    page.click("main tbody a")
+    taken(page, "webhook")
+    page.goto(f"{page.url}/edit")
+    taken(page, "webhook-edit")
+
+
+def strangers(page: Page, other: Page, url: str, look: Look, taken: Callable[[Page, str], None]) -> None:
+    """What people see who are not in yet, or may not see everything."""
+    page.goto(f"{url}/people/new")
+    page.fill("[name=username]", f"viewer-{look.name}")
+    send(page)
+    taken(page, "person-link")
+    link = page.locator("#link-itself").inner_text().strip()
+    page.goto(f"{url}/people/")
+    taken(page, "people-invited")
+
+    other.goto(f"{url}/accounts/login/")
+    taken(other, "sign-in")
+    other.fill("[name=username]", "nobody")
+    other.fill("[name=password]", "wrong")
+    with other.expect_navigation():
+        other.press("[name=password]", "Enter")
+    taken(other, "sign-in-wrong")
+    other.goto(link)
+    taken(other, "invitation")
+    own = secrets.token_urlsafe(12)
+    for field in other.locator("input[type=password]").all():
+        field.fill(own)
+    with other.expect_navigation():
+        other.press("input[type=password] >> nth=-1", "Enter")
+    if "/login" in other.url:
+        enter(other, url, f"viewer-{look.name}", own)
+    taken(other, "overview-of-viewer")
+    other.goto(f"{url}/people/")
+    taken(other, "forbidden")
+    other.goto(link)
+    taken(other, "invitation-used")
+
+    # Nothing of the site fails when it is told to: the page as it would be sent.
+    broken = (
+        "from django.template.loader import render_to_string as r; print(r('500.html', {'request_id': 'req_3f1b'}))"
+    )
+    shell = [sys.executable, "manage.py", "shell", "-v0", "-c", broken]
+    body = subprocess.run(shell, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
+    other.route(f"{url}/broken", lambda route: route.fulfill(status=500, content_type="text/html", body=body))
+    other.goto(f"{url}/broken")
+    taken(other, "broken")
+    other.context.close()
+
+
+def window(browser: Browser, look: Look, language: str) -> Page:
+    """A new window in which nobody has signed in."""
     context = browser.new_context(
         viewport={"width": look.width, "height": look.height},
         color_scheme=look.scheme,  # type: ignore[arg-type]
         reduced_motion="reduce",
         locale=language,
     )
-    page = context.new_page()
+    return context.new_page()
+
+
+def enter(page: Page, url: str, name: str, password: str) -> None:
+    """Sign in."""
     page.goto(f"{url}/accounts/login/")
-    page.fill("[name=username]", "admin")
+    page.fill("[name=username]", name)
     page.fill("[name=password]", password)
     with page.expect_navigation():
         page.press("[name=password]", "Enter")
-    return page
 
 
 def show(page: Page, name: str, picture: Path) -> None:
@@ -174,19 +292,14 @@ def show(page: Page, name: str, picture: Path) -> None:
         page.screenshot(path=picture, clip={"x": 0, "y": 0, "width": width, "height": FIRST_SIGHT[name]})
 
 
-def take(url: str, password: str, folder: Path, only: set[str], language: str) -> None:
-    """Every page in every look into `folder`."""
+def take(url: str, password: str, folder: Path, only: set[str], language: str, looks: list[Look]) -> None:
+    """Every page in each look into `folder`."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
-        for look in LOOKS:
-            page = sign_in(browser, url, password, look, language)
-            pages = addresses(page, url)
-            if not only:
-                pages["import-map"] = upload(page, url)
-            for name, path in pages.items():
-                if only and name not in only:
-                    continue
-                page.goto(url + path)
+        for look in looks:
+            page = window(browser, look, language)
+
+            def taken(page: Page, name: str, look: Look = look) -> None:
                 page.wait_for_load_state("networkidle")
                 page.eval_on_selector_all(UNFOLDED, "all => all.forEach(one => { one.open = true; })")
                 # As high as the page is, so that the sidebar reaches down to its end.
@@ -199,15 +312,32 @@ def take(url: str, password: str, folder: Path, only: set[str], language: str) -
                 else:
                     page.screenshot(path=picture)
                 page.set_viewport_size({"width": look.width, "height": look.height})
+
+            enter(page, url, "admin", password)
+            for name, path in addresses(page, url).items():
+                if not only or name in only:
+                    page.goto(url + path)
+                    taken(page, name)
+            if not only:
+                deeds(page, url, look, taken)
+                strangers(page, window(browser, look, language), url, look, taken)
             page.context.close()
-            anonymous = browser.new_page(
-                viewport={"width": look.width, "height": look.height},
-                color_scheme=look.scheme,  # type: ignore[arg-type]
-                locale=language,
-            )
-            anonymous.goto(f"{url}/accounts/login/")
-            anonymous.screenshot(path=folder / f"sign-in-{look.name}.png")
-            anonymous.close()
+        browser.close()
+
+
+def take_empty(url: str, password: str, folder: Path, language: str, looks: list[Look]) -> None:
+    """The pages of a site in which there is nothing yet."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
+        for look in looks:
+            page = window(browser, look, language)
+            enter(page, url, "admin", password)
+            for path in EMPTY:
+                page.goto(url + path)
+                page.wait_for_load_state("networkidle")
+                name = re.sub(r"\W+", "-", path.partition("?")[0]).strip("-") or "overview"
+                page.screenshot(path=folder / f"empty-{name}-{look.name}.png", full_page=True)
+            page.context.close()
         browser.close()
 
 
@@ -217,14 +347,20 @@ def main() -> None:
     parser.add_argument("--docs", action="store_true", help="only the pictures of the documentation, into docs/images")
     parser.add_argument("--url", help="a site that runs already, whose admin has the password in PASSWORD")
     parser.add_argument("--language", default="en", help="what the browser asks for (default en)")
+    names = [look.name for look in LOOKS]
+    parser.add_argument("--looks", nargs="+", choices=names, default=names, help="only these (default all)")
     asked = parser.parse_args()
     asked.folder.mkdir(parents=True, exist_ok=True)
     only = set(FOR_DOCS) if asked.docs else set()
+    looks = [look for look in LOOKS if look.name in asked.looks]
     if asked.url:
-        take(asked.url.rstrip("/"), os.environ["PASSWORD"], asked.folder, only, asked.language)
+        take(asked.url.rstrip("/"), os.environ["PASSWORD"], asked.folder, only, asked.language, looks)
     else:
-        with demo_site() as (url, password):
-            take(url, password, asked.folder, only, asked.language)
+        with own_site("demo", 8700) as (url, password):
+            take(url, password, asked.folder, only, asked.language, looks)
+        if not only:
+            with own_site("up", 8701) as (url, password):
+                take_empty(url, password, asked.folder, asked.language, looks)
     if asked.docs:
         IMAGES.mkdir(exist_ok=True)
         for name, look in FOR_DOCS.items():

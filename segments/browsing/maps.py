@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from django.utils.translation import gettext as _
 
+from segmentation_site.language.saying import spelled
 from segments.browsing.features import Labels
 from segments.browsing.segments import Card
 from segments.charts import Chart, Series, scatter
@@ -90,7 +91,7 @@ def _with_directions(
             for card, rows in zip(found, prepared, strict=True)
         ]
 
-    shares = [_("{share:.0f} % of the variance").format(share=100 * share) for share in directions.shares]
+    shares = [_("{share} of the variance").format(share=spelled(f"{share:.0%}")) for share in directions.shares]
     named = {
         key: _("Main direction {number} ({share})").format(number=number, share=share)
         for number, (key, share) in enumerate(zip((FIRST, SECOND), shares, strict=True), 1)
@@ -113,8 +114,8 @@ def _projected(profile: Profile, rows: FloatMatrix, centroid: np.ndarray, direct
 
 
 def _told(directions: Directions, model: Model, labels: Labels) -> str:
-    together = _("Together the two main directions (principal components) show {share:.0f} % of how customers differ.")
-    sentences = [together.format(share=100 * float(directions.shares.sum()))]
+    together = _("Together the two main directions (principal components) show {share} of how customers differ.")
+    sentences = [together.format(share=spelled(f"{float(directions.shares.sum()):.0%}"))]
     for number, axis in enumerate(directions.axes, 1):
         parts = [
             f"{labels[model.features[place].name].label} {axis[place]:+.2f}".replace("-", "\u2212")

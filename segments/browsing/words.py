@@ -25,8 +25,8 @@ def in_units(value: float | None, unit: str) -> str:
 
 
 def percent(share: float | None) -> str:
-    """A share from 0 to 1, as 40.5 %."""
-    return NOTHING if share is None else spelled(f"{100 * share:.1f}") + "\u00a0%"
+    """A share from 0 to 1, as 40.5%, which is 40,5 % in German."""
+    return NOTHING if share is None else spelled(f"{100 * share:.1f}%")
 
 
 def against_average(z: float) -> str:

@@ -51,7 +51,7 @@ def boxes(series: Sequence[Series], everybody: Profile, name: str, labels: Mappi
         high = max(known, key=lambda row: row[1].median or 0.0)
         low = min(known, key=lambda row: row[1].median or 0.0)
         finding = gettext_noop(
-            "{label}: highest in {high} (half of them above {above}), lowest in {low} (half of them below {below})."
+            "{label}: highest in “{high}” (half of them above {above}), lowest in “{low}” (half of them below {below})."
         ).format(label=label, high=high[0].name, above=text(high[1].median), low=low[0].name, below=text(low[1].median))
     else:
         finding = gettext_noop("{label} is not known of anybody.").format(label=label)
@@ -131,11 +131,11 @@ def _quality_finding(measured: Sequence[Series]) -> str:
     stable = [(one.profile.stability, one.name) for one in measured if one.profile.stability is not None]
     template = {
         (True, True): gettext_noop(
-            "{apart} stands apart most clearly and {near} least; {shaky} is the least stable ({stability:.2f}). "
+            "“{apart}” stands apart most clearly and “{near}” least; “{shaky}” is the least stable ({stability:.2f}). "
             "Filled bars are separation, outlined ones stability."
         ),
-        (True, False): gettext_noop("{apart} stands apart most clearly and {near} least."),
-        (False, True): gettext_noop("{shaky} is the least stable ({stability:.2f})."),
+        (True, False): gettext_noop("“{apart}” stands apart most clearly and “{near}” least."),
+        (False, True): gettext_noop("“{shaky}” is the least stable ({stability:.2f})."),
     }[bool(separated), bool(stable)]
     return template.format(
         apart=max(separated)[1] if separated else "",

@@ -71,7 +71,7 @@ def test_a_map_shows_the_main_directions_too(signed_in: SignIn, viewer: User, tw
     browser = signed_in(viewer)
     page = browser.get(f"/runs/{two_runs[1].public_id}?x=~1&y=~2")
     # Two features have no third direction to lose.
-    assert "show 100 % of how customers differ" in page.content.decode()
+    assert "show 100% of how customers differ" in page.content.decode()
     centroids, *groups = page.context["map"].config["data"]["datasets"]
     assert len(centroids["data"]) == 4
     assert sum(len(group["data"]) for group in groups) == 200
