@@ -31,7 +31,9 @@ FIRST_SIGHT = {"overview": 1060, "segment": 1100, "customer": 660}
 # Or one part of it alone: the map tells most of a run.
 FIRST_THING = {"run": "#map"}
 SEGMENTATION = "Income and spending"
-CUSTOMERS = "CustomerID;Gender;Age;Annual Income (k$);Spending Score (1-100)\n{0};Female;31;61;48\n{0}b;Male;?;70;52\n"
+CUSTOMERS = (
+    "CustomerID;Gender;Age;Annual Income (k$);Spending Score (1-100)\n{0};Female;31;61;48\n{0}b;Male;old;70;52\n"
+)
 PURCHASES = "customer;date;amount\n{0};2026-03-01;19.90\n{0};2026-03-09;5\n"
 # What tells how to get started where there is nothing yet.
 EMPTY = (
@@ -221,8 +223,9 @@ def deeds(page: Page, url: str, look: Look, taken: Callable[[Page, str], None]) 
 
 def strangers(page: Page, other: Page, url: str, look: Look, taken: Callable[[Page, str], None]) -> None:
     """What people see who are not in yet, or may not see everything."""
+    name = f"viewer-{secrets.token_hex(2)}"
     page.goto(f"{url}/people/new")
-    page.fill("[name=username]", f"viewer-{look.name}")
+    page.fill("[name=username]", name)
     send(page)
     taken(page, "person-link")
     link = page.locator("#link-itself").inner_text().strip()
@@ -244,7 +247,7 @@ def strangers(page: Page, other: Page, url: str, look: Look, taken: Callable[[Pa
     with other.expect_navigation():
         other.press("input[type=password] >> nth=-1", "Enter")
     if "/login" in other.url:
-        enter(other, url, f"viewer-{look.name}", own)
+        enter(other, url, name, own)
     taken(other, "overview-of-viewer")
     other.goto(f"{url}/people/")
     taken(other, "forbidden")

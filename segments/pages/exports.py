@@ -97,7 +97,9 @@ def _started(request: HttpRequest, form: ExportForm) -> Export:
 def show(request: HttpRequest, public_id: str) -> HttpResponse:
     """One export: how far it is, or its file."""
     export = get_export(public_id)
-    context: dict[str, object] = {"export": export}
+    labels = {column.key: label_of(column.label) for column in columns()}
+    # An attribute that was removed since then has only its key left.
+    context: dict[str, object] = {"export": export, "columns": [labels.get(key, key) for key in export.columns]}
     if export.is_active:
         context |= _progress_context(export)
     elif not export.is_to_be_had:

@@ -34,7 +34,7 @@ class InvitationForm(forms.Form):
     """Who is invited, and as what."""
 
     username = forms.CharField(
-        label=gettext_lazy("User name"),
+        label=gettext_lazy("Username"),
         max_length=150,
         validators=[UnicodeUsernameValidator()],
         help_text=gettext_lazy("What they sign in with. Letters, digits and @/./+/-/_ only."),
