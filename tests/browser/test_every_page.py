@@ -113,6 +113,8 @@ def addresses(transactional_db: None, admin: User) -> list[str]:
     customer = Customer.objects.order_by("pk")[1]
     return [
         "/",
+        f"/search?q={quote(SCRIPT[:20])}",
+        "/search?q=Unbreakable",
         "/customers/",
         f"/customers/{customer.pk}",
         "/imports/",
