@@ -32,13 +32,17 @@ def spelled(number: object) -> str:
 
 @register.filter
 def said_in_chart(config: Any) -> Any:
-    """A chart's configuration with its words in the reader's language, and nothing else changed."""
+    """A chart's configuration with its words in the reader's language, and nothing else changed.
+
+    What is `named` keeps its label: a segment has the same name on the whole page, in every language.
+    """
     return config if saying.is_in_english() else _said_within(config)
 
 
 def _said_within(config: Any) -> Any:
     if isinstance(config, dict):
-        return {key: _said_under(key, value) for key, value in config.items()}
+        own = "label" if config.get("named") else None
+        return {key: value if key == own else _said_under(key, value) for key, value in config.items()}
     return [_said_within(value) for value in config] if isinstance(config, list) else config
 
 

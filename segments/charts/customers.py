@@ -33,6 +33,8 @@ def scatter(series: Sequence[Series], x: str, y: str, labels: Mapping[str, str])
         datasets.append(
             {
                 "label": one.name,
+                # A name that somebody gave, which no language changes.
+                "named": True,
                 "data": points,
                 "backgroundColor": colour_of(one.colour, 0.55),
                 "borderColor": colour_of(one.colour),

@@ -187,6 +187,15 @@ def test_numbers_are_spelled_as_the_reader_spells_them_but_never_where_programs_
             json.loads(chart)
 
 
+def test_a_segment_has_its_own_name_on_a_map_in_every_language(site: list[str], signed_in: SignIn, admin: User) -> None:
+    address = next(one for one in site if re.fullmatch(r"/runs/run_\w+", one))
+    page = signed_in(admin).get(address, headers=GERMAN).content.decode()
+    charts = map(json.loads, re.findall(r'<script id="[^"]*" type="application/json">(.*?)</script>', page))
+    scatter = next(chart for chart in charts if chart.get("type") == "scatter")
+    shown = {one["label"] for one in scatter["data"]["datasets"]}
+    assert {segment.name for segment in Segment.objects.all()} <= shown
+
+
 def test_files_hold_numbers_as_programs_read_them(site: list[str], signed_in: SignIn, admin: User) -> None:
     browser = signed_in(admin)
     for address in (f"/imports/{Import.objects.latest('pk').public_id}/rejects", "/audit/export"):
