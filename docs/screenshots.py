@@ -31,9 +31,7 @@ FIRST_SIGHT = {"overview": 1060, "segment": 1100, "customer": 660}
 # Or one part of it alone: the map tells most of a run.
 FIRST_THING = {"run": "#map"}
 SEGMENTATION = "Income and spending"
-CUSTOMERS = (
-    "CustomerID;Gender;Age;Annual Income (k$);Spending Score (1-100)\n{0};Female;31;61;48\n{0}b;Male;x;70;52\n"
-)
+CUSTOMERS = "CustomerID;Gender;Age;Annual Income (k$);Spending Score (1-100)\n{0};Female;31;61;48\n{0}b;Male;x;70;52\n"
 PURCHASES = "customer;date;amount\n{0};2026-03-01;19.90\n{0};2026-03-09;5\n"
 # What tells how to get started where there is nothing yet.
 EMPTY = (
