@@ -15,6 +15,7 @@ from django.contrib.auth.models import User
 from django.db import connection
 from django.test import Client
 
+from segmentation_site import queues
 from tests import given
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -158,5 +159,8 @@ def _is_at_rest() -> bool:
 
 
 def _told_the_worker(command: str) -> bool:
-    told = current_app.control.broadcast(command, {"queue": "jobs"}, reply=True, limit=1, timeout=5)
-    return bool(told)
+    """It has one ear for each queue."""
+    return all(
+        current_app.control.broadcast(command, {"queue": queue}, reply=True, limit=1, timeout=5)
+        for queue in (queues.JOBS, queues.DELIVERIES)
+    )

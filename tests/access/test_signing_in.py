@@ -212,6 +212,8 @@ def test_signing_in_leads_nowhere_else(analyst: User, elsewhere: str) -> None:
 def started(folder: Path, settings: dict[str, str], *arguments: str) -> "subprocess.CompletedProcess[str]":
     environment: dict[str, Any] = {**os.environ, "DEBUG": "", "DATA_DIR": str(folder / "data")} | settings
     environment["DJANGO_SETTINGS_MODULE"] = "segmentation_site.settings"
+    # Browser tests set it for the process that they run in.
+    environment.pop("DJANGO_ALLOW_ASYNC_UNSAFE", None)
     return subprocess.run(
         [sys.executable, *(arguments or ("manage.py", "diffsettings"))],
         cwd=ROOT,
