@@ -1,5 +1,6 @@
 """What every test may ask for: people, real data, a real worker."""
 
+import fcntl
 import os
 import socket
 import subprocess
@@ -46,6 +47,8 @@ def _quick_static_and_own_media(settings: object, tmp_path: Path) -> None:
         },
         "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
     }
+    # Collected files are for the real web server alone; another process may be collecting them just now.
+    settings.STATIC_ROOT = Path(os.environ["DATA_DIR"]) / "nothing-collected"  # type: ignore[attr-defined]
     # Argon2 is slow on purpose; tests make many people.
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # type: ignore[attr-defined]
 
@@ -89,9 +92,7 @@ def web(django_db_setup: None) -> Iterator[str]:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     env = os.environ | {"DATABASE_URL": given.url_of_test_database(), "SEGMENTATION_PROCESS": "web"}
-    subprocess.run(
-        [sys.executable, "manage.py", "collectstatic", "--noinput"], cwd=ROOT, env=env, check=True, stdout=-3
-    )
+    _collect_static_once()
     command = [sys.executable, "-m", "gunicorn", "segmentation_site.wsgi", "--bind", f"127.0.0.1:{port}"]
     options = ["--workers", "1", "--worker-class", "gthread", "--threads", "4", "--log-level", "warning"]
     process = subprocess.Popen([*command, *options, "--control-socket", f"{env['DATA_DIR']}/ctl"], cwd=ROOT, env=env)
@@ -102,6 +103,18 @@ def web(django_db_setup: None) -> Iterator[str]:
     finally:
         process.terminate()
         process.wait(30)
+
+
+def _collect_static_once() -> None:
+    """All processes of the suite share the collected files: whoever comes first collects, the others wait for it."""
+    folder = Path(os.environ["DATA_DIR"])
+    with (folder / "collecting.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        collected = folder / "collected"
+        if not collected.exists():
+            command = [sys.executable, "manage.py", "collectstatic", "--noinput"]
+            subprocess.run(command, cwd=ROOT, env=os.environ, check=True, stdout=subprocess.DEVNULL)
+            collected.touch()
 
 
 def _answers(url: str) -> bool:
