@@ -12,7 +12,7 @@ from datetime import UTC, date, datetime
 import numpy as np
 import numpy.typing as npt
 from django.db import connection
-from django.db.models import Max
+from django.db.models import Max, Min
 from psycopg import sql
 
 from customers import attributes, purchases, selecting
@@ -95,6 +95,18 @@ def changed(between: Between) -> sql.Composed:
     return sql.SQL("SELECT customer.id FROM {} AS customer WHERE {}").format(
         sql.Identifier(Customer._meta.db_table), between.where
     )
+
+
+def some_ids(most: int) -> list[int]:
+    """Primary keys of at most so many customers, evenly from the first to the last; the first where many are gone."""
+    ends = Customer.objects.aggregate(first=Min("pk"), last=Max("pk"))
+    if ends["first"] is None:
+        return []
+    spaced = np.unique(np.linspace(ends["first"], ends["last"], most).astype(np.int64)).tolist()
+    ids = list(Customer.objects.filter(pk__in=spaced).values_list("pk", flat=True))
+    if 4 * len(ids) < most:
+        ids = list(Customer.objects.order_by("pk").values_list("pk", flat=True)[:most])
+    return ids
 
 
 def count_customers(conditions: Sequence[Where] = ()) -> int:

@@ -4,7 +4,7 @@ In German with `--language de`.
 
 It starts a demo site and an empty one of its own in temporary data folders, signs in as the admin whom they print,
 and walks through the pages as a person would, in light, in dark and on a phone: also through what only shows after a
-deed (a key made, a file imported, somebody invited) and through what nobody hopes to see.
+deed (a key made, a file imported, somebody invited) and through what nobody hopes to see (special_states.py).
 """
 
 import argparse
@@ -21,7 +21,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import special_states
 from playwright.sync_api import Browser, Page, sync_playwright
+from special_states import Site, sign_in
 
 ROOT = Path(__file__).resolve().parent.parent
 IMAGES = ROOT / "docs" / "images"
@@ -68,10 +70,13 @@ LOOKS = (
 
 
 @contextlib.contextmanager
-def own_site(command: str, port: int) -> Iterator[tuple[str, str]]:
-    """A site of its own, by `demo` or by `up`: its address and the admin's password."""
+def own_site(command: str, port: int) -> Iterator[Site]:
+    """A site of its own, by `demo` or by `up`."""
     with tempfile.TemporaryDirectory(prefix="seg-pictures-") as folder:
         environment = os.environ | {"DATA_DIR": folder}
+        if command == "demo":
+            # Nobody computes there: there is a choice to be seen of where to compute.
+            environment["SPARK_MASTER"] = "spark://spark.example:7077"
         process = subprocess.Popen(
             [sys.executable, "manage.py", command, "--port", str(port)],
             cwd=ROOT,
@@ -93,7 +98,7 @@ def own_site(command: str, port: int) -> Iterator[tuple[str, str]]:
                 # A draft beside what is in use, so that there is something to compare.
                 draft = ["--name", SEGMENTATION, "--features", "annual_income,spending_score", "--k", "4"]
                 subprocess.run([sys.executable, "manage.py", "segment", *draft], cwd=ROOT, env=environment, check=True)
-            yield address[1].rstrip("/"), password[1]
+            yield Site(address[1].rstrip("/"), password[1], environment)
         finally:
             process.send_signal(signal.SIGINT)
             process.wait(60)
@@ -251,16 +256,6 @@ def strangers(page: Page, other: Page, url: str, look: Look, taken: Callable[[Pa
     taken(other, "forbidden")
     other.goto(link)
     taken(other, "invitation-used")
-
-    # Nothing of the site fails when it is told to: the page as it would be sent.
-    broken = (
-        "from django.template.loader import render_to_string as r; print(r('500.html', {'request_id': 'req_3f1b'}))"
-    )
-    shell = [sys.executable, "manage.py", "shell", "-v0", "-c", broken]
-    body = subprocess.run(shell, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
-    other.route(f"{url}/broken", lambda route: route.fulfill(status=500, content_type="text/html", body=body))
-    other.goto(f"{url}/broken")
-    taken(other, "broken")
     other.context.close()
 
 
@@ -278,10 +273,7 @@ def window(browser: Browser, look: Look, language: str) -> Page:
 def enter(page: Page, url: str, name: str, password: str) -> None:
     """Sign in."""
     page.goto(f"{url}/accounts/login/")
-    page.fill("[name=username]", name)
-    page.fill("[name=password]", password)
-    with page.expect_navigation():
-        page.press("[name=password]", "Enter")
+    sign_in(page, name, password)
 
 
 def show(page: Page, name: str, picture: Path) -> None:
@@ -293,51 +285,79 @@ def show(page: Page, name: str, picture: Path) -> None:
         page.screenshot(path=picture, clip={"x": 0, "y": 0, "width": width, "height": FIRST_SIGHT[name]})
 
 
-def take(url: str, password: str, folder: Path, only: set[str], language: str, looks: list[Look]) -> None:
-    """Every page in each look into `folder`."""
+def taking(look: Look, folder: Path, *, for_docs: bool = False) -> Callable[[Page, str], None]:
+    """What takes a picture of a page into `folder`."""
+
+    def taken(page: Page, name: str) -> None:
+        page.wait_for_load_state("networkidle")
+        page.eval_on_selector_all(UNFOLDED, "all => all.forEach(one => { one.open = true; })")
+        # As high as the page is, so that the sidebar reaches down to its end.
+        whole = page.evaluate("document.documentElement.scrollHeight")
+        page.set_viewport_size({"width": look.width, "height": max(look.height, whole)})
+        page.wait_for_timeout(300)
+        picture = folder / f"{name}-{look.name}.png"
+        if for_docs:
+            show(page, name, picture)
+        else:
+            page.screenshot(path=picture)
+        page.set_viewport_size({"width": look.width, "height": look.height})
+
+    return taken
+
+
+def take(site: Site, folder: Path, only: set[str], language: str, looks: list[Look]) -> None:
+    """Every page in each look into `folder`, the rare states after the usual ones."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
         for look in looks:
-            page = window(browser, look, language)
-
-            def taken(page: Page, name: str, look: Look = look) -> None:
-                page.wait_for_load_state("networkidle")
-                page.eval_on_selector_all(UNFOLDED, "all => all.forEach(one => { one.open = true; })")
-                # As high as the page is, so that the sidebar reaches down to its end.
-                whole = page.evaluate("document.documentElement.scrollHeight")
-                page.set_viewport_size({"width": look.width, "height": max(look.height, whole)})
-                page.wait_for_timeout(300)
-                picture = folder / f"{name}-{look.name}.png"
-                if only:
-                    show(page, name, picture)
-                else:
-                    page.screenshot(path=picture)
-                page.set_viewport_size({"width": look.width, "height": look.height})
-
-            enter(page, url, "admin", password)
-            for name, path in addresses(page, url).items():
+            page, taken = window(browser, look, language), taking(look, folder, for_docs=bool(only))
+            enter(page, site.url, "admin", site.password)
+            for name, path in addresses(page, site.url).items():
                 if not only or name in only:
-                    page.goto(url + path)
+                    page.goto(site.url + path)
                     taken(page, name)
             if not only:
-                deeds(page, url, look, taken)
-                strangers(page, window(browser, look, language), url, look, taken)
+                deeds(page, site.url, look, taken)
+                strangers(page, window(browser, look, language), site.url, look, taken)
             page.context.close()
+        if not only and site.environment:
+            states = special_states.prepare(site)
+            for look in looks:
+                page, taken = window(browser, look, language), taking(look, folder)
+                enter(page, site.url, "admin", site.password)
+                if look is looks[0]:
+                    special_states.on_paper(page, site, states, taken)
+                other = window(browser, look, language)
+                special_states.visit(page, other, site, states, taken)
+                page.context.close()
+                other.context.close()
+            with special_states.workers_asleep(site):
+                for look in looks:
+                    page = window(browser, look, language)
+                    enter(page, site.url, "admin", site.password)
+                    special_states.wait_in_vain(page, site, taking(look, folder))
+                    page.context.close()
         browser.close()
 
 
-def take_empty(url: str, password: str, folder: Path, language: str, looks: list[Look]) -> None:
-    """The pages of a site in which there is nothing yet."""
+def take_empty(site: Site, folder: Path, language: str, looks: list[Look]) -> None:
+    """The pages of a site in which there is nothing yet, and then only customers of whom nobody may be written to."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
         for look in looks:
-            page = window(browser, look, language)
-            enter(page, url, "admin", password)
+            page, taken = window(browser, look, language), taking(look, folder)
+            enter(page, site.url, "admin", site.password)
             for path in EMPTY:
-                page.goto(url + path)
-                page.wait_for_load_state("networkidle")
+                page.goto(site.url + path)
                 name = re.sub(r"\W+", "-", path.partition("?")[0]).strip("-") or "overview"
-                page.screenshot(path=folder / f"empty-{name}-{look.name}.png", full_page=True)
+                taken(page, f"empty-{name}")
+            page.context.close()
+        special_states.fill_with_nobody_contactable(site)
+        for look in looks:
+            page = window(browser, look, language)
+            enter(page, site.url, "admin", site.password)
+            page.goto(f"{site.url}/exports/new")
+            taking(look, folder)(page, "state-nobody-contactable")
             page.context.close()
         browser.close()
 
@@ -355,13 +375,13 @@ def main() -> None:
     only = set(FOR_DOCS) if asked.docs else set()
     looks = [look for look in LOOKS if look.name in asked.looks]
     if asked.url:
-        take(asked.url.rstrip("/"), os.environ["PASSWORD"], asked.folder, only, asked.language, looks)
+        take(Site(asked.url.rstrip("/"), os.environ["PASSWORD"]), asked.folder, only, asked.language, looks)
     else:
-        with own_site("demo", 8700) as (url, password):
-            take(url, password, asked.folder, only, asked.language, looks)
+        with own_site("demo", 8700) as site:
+            take(site, asked.folder, only, asked.language, looks)
         if not only:
-            with own_site("up", 8701) as (url, password):
-                take_empty(url, password, asked.folder, asked.language, looks)
+            with own_site("up", 8701) as site:
+                take_empty(site, asked.folder, asked.language, looks)
     if asked.docs:
         IMAGES.mkdir(exist_ok=True)
         for name, look in FOR_DOCS.items():

@@ -13,6 +13,7 @@ from unfold.contrib.filters.admin import RangeDateTimeFilter
 from unfold.decorators import display
 
 from segmentation_site.access.kept_admin import HistoryAdmin, KeptAdmin, stop
+from segments.browsing import words
 from segments.models import Candidate, Export, Run, Segment, Segmentation, SegmentProfile
 
 
@@ -142,4 +143,4 @@ class SegmentProfileAdmin(HistoryAdmin):
 
     @display(description=_("share"), ordering="share")
     def percent(self, profile: SegmentProfile) -> str:
-        return f"{profile.share:.1%}"
+        return words.percent(profile.share)

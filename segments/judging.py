@@ -18,7 +18,7 @@ def objections(run: Run, rule: PublishRule) -> list[str]:
     elif (moved := share_moved(run)) > rule.most_moved:
         found.append(
             _("{share} of the customers would move to another segment, {most} may").format(
-                share=words.percent(moved), most=words.percent(rule.most_moved)
+                share=words.percent(moved, decimals=1), most=words.percent(rule.most_moved, decimals=1)
             )
         )
     if run.verdict == Verdict.NO_CLEAR_GROUPS:

@@ -1,6 +1,8 @@
 """What may be segmented on: features with their labels, how they are distributed, and what speaks against each."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 from django.utils.translation import gettext as _
 
@@ -9,8 +11,11 @@ from customers.overview import Distribution, everybody
 from segmentation_site.language.saying import label as label_of
 from segmentation_site.language.saying import said, spelled, within
 from segments.browsing import words
+from segments.browsing.estimates import Estimate, estimate
+from segments.browsing.hints import Hint, Spread, hints, sampled
 from segments.kmeans.definition import presets
 from segments.kmeans.shapes import MOST_MISSING, Definition
+from segments.kmeans.warning import SKEWED
 
 
 class Labels(dict[str, FeatureLabel]):
@@ -80,6 +85,10 @@ class Offer:
     presets: tuple[Preset, ...]
     # What may be asked of customers to take part.
     attributes: tuple[AttributeOption, ...] = ()
+    # Features that had better not be chosen together.
+    hints: tuple[Hint, ...] = ()
+    # How long a run takes; None where there is nobody to divide.
+    takes: Estimate | None = None
 
 
 def known_labels() -> Labels:
@@ -102,47 +111,81 @@ def offer() -> Offer:
     """What may be chosen from, with the distributions that are remembered for the state that the customers are in."""
     whole = everybody()
     known = {one.key: one for one in whole.distributions}
-    options = tuple(_option(key, label, known.get(key)) for key, label in known_labels().items())
+    labels = known_labels()
+    sample = sampled([key for key, label in labels.items() if not label.is_category])
+    options = tuple(_option(key, label, known.get(key), sample.spreads.get(key)) for key, label in labels.items())
     usable = tuple(option.key for option in options if not option.blocked and not option.is_category)
-    labels = {
+    names = {
         "income-spending": _("Mall: income × spending"),
         "rfm": _("Purchases: recency, frequency, money"),
         "everything": _("Everything numeric"),
     }
-    ready = tuple(Preset(one.key, labels[one.key], one.features) for one in presets(usable))
+    ready = tuple(Preset(one.key, names[one.key], one.features) for one in presets(usable))
     asked = tuple(
         AttributeOption(one.key, label_of(one.label), one.kind.value, tuple(one.categories)) for one in columns()
     )
-    return Offer(whole.customers, options, ready, asked)
-
-
-def _option(key: str, label: FeatureLabel, distribution: Distribution | None) -> FeatureOption:
-    if distribution is None:
-        note = _("a category: each value counts as near or far, so one or two are enough") if label.is_category else ""
-        return FeatureOption(key, label.label, label.unit, note, "", (), label.is_category)
-    customers = distribution.known + distribution.unknown
-    missing = distribution.unknown / customers if customers else 0.0
-    blocked = ""
-    if not distribution.known:
-        blocked = _("not known of any customer")
-    elif missing > MOST_MISSING:
-        blocked = _("missing for {share} of the customers, at most {most} may be").format(
-            share=words.percent(missing), most=words.percent(MOST_MISSING)
-        )
-    elif sum(1 for one in distribution.bins if one.count) == 1:
-        blocked = _("nearly the same for everybody, so it tells nobody apart")
-    note = _("known of everybody")
-    if missing:
-        note = _("{share} missing, filled with the median").format(share=words.percent(missing))
-    if label.is_category:
-        note = _("a category: treating people differently by it should be thought through") if key == "gender" else note
-    highest = max((one.count for one in distribution.bins), default=0)
-    return FeatureOption(
-        key,
-        label.label,
-        label.unit,
-        note,
-        blocked,
-        tuple(Bar(spelled(said(one.label)), one.count, round(100 * one.count / highest)) for one in distribution.bins),
-        label.is_category,
+    return Offer(
+        customers=whole.customers,
+        options=options,
+        presets=ready,
+        attributes=asked,
+        hints=tuple(hints(sample, labels.names)),
+        takes=estimate(whole.customers) if whole.customers else None,
     )
+
+
+def _option(key: str, label: FeatureLabel, distribution: Distribution | None, spread: Spread | None) -> FeatureOption:
+    missing = spread.missing if spread else 0.0
+    bars = _bars(spread.counts, _intervals(spread)) if spread else ()
+    blocked = ""
+    if distribution is not None:
+        # Counted of everybody, not of a sample.
+        customers = distribution.known + distribution.unknown
+        missing = distribution.unknown / customers if customers else 0.0
+        bars = _bars([one.count for one in distribution.bins], [spelled(said(one.label)) for one in distribution.bins])
+        blocked = _blocked(distribution, missing)
+    return FeatureOption(
+        key, label.label, label.unit, _note(key, label, missing, spread), blocked, bars, label.is_category
+    )
+
+
+def _blocked(distribution: Distribution, missing: float) -> str:
+    """Why a feature cannot be used; "" where it can."""
+    if not distribution.known:
+        return _("not known of any customer")
+    if missing > MOST_MISSING:
+        return _("missing for {share} of the customers, at most {most} may be").format(
+            share=words.percent(missing, decimals=1), most=words.percent(MOST_MISSING)
+        )
+    if sum(1 for one in distribution.bins if one.count) == 1:
+        return _("nearly the same for everybody, so it tells nobody apart")
+    return ""
+
+
+def _note(key: str, label: FeatureLabel, missing: float, spread: Spread | None) -> str:
+    if key == "gender":
+        return _("a category: treating people differently by it should be thought through")
+    if label.is_category:
+        return _("a category: each value counts as near or far, so one or two are enough")
+    if missing:
+        known = _("{share} missing, filled with the median").format(share=words.percent(missing))
+    else:
+        known = _("known of everybody")
+    if spread is None or abs(spread.skewness) <= SKEWED:
+        return known
+    tail = _("a few very high values, which are bent so that they do not decide alone")
+    if spread.skewness < 0:
+        tail = _("a few very low values, which are bent so that they do not decide alone")
+    return f"{known}; {tail}"
+
+
+def _intervals(spread: Spread) -> list[str]:
+    """What each interval of a sample is called."""
+    step = (spread.high - spread.low) / len(spread.counts)
+    edges = [words.number(spread.low + step * place) for place in range(len(spread.counts) + 1)]
+    return [f"{low}–{high}" for low, high in pairwise(edges)]
+
+
+def _bars(counts: Sequence[int], labels: Sequence[str]) -> tuple[Bar, ...]:
+    highest = max(counts, default=0) or 1
+    return tuple(Bar(label, count, round(100 * count / highest)) for label, count in zip(labels, counts, strict=True))

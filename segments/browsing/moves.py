@@ -33,16 +33,21 @@ Segments = Mapping[int, Segment]
 
 @dataclass(frozen=True, slots=True)
 class Flow:
-    """How many customers of one segment are in another; `strength` is the share of the first, in percent."""
+    """How many customers of one segment are in another; `share` is the part of the first, from 0 to 1."""
 
     count: int
-    strength: int
+    share: float
     stays: bool
 
     @property
     def tint(self) -> int:
         """How strongly the cell is shaded, in percent."""
-        return round(self.strength * STRONGEST_TINT / 100)
+        return round(self.share * STRONGEST_TINT)
+
+    @property
+    def share_words(self) -> str:
+        """The share in words."""
+        return words.percent(self.share)
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +179,7 @@ def _row(segment: Segment | None, across: Sequence[Segment | None], table: Table
     return Row(
         segment=segment,
         flows=[
-            Flow(count, round(100 * count / total) if total else 0, stays=segment is not None and segment == column)
+            Flow(count, count / total if total else 0.0, stays=segment is not None and segment == column)
             for count, column in zip(counts, across, strict=True)
         ],
         total=total,

@@ -18,7 +18,7 @@ from segments.models import Run, Segment, Segmentation, SegmentProfile
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """A segment in use with its size; percent of all, and of the largest for drawing.
+    """A segment in use with its size; its share of all from 0 to 1, and percent of the largest for drawing.
 
     change   how many more, or fewer, there are than in the run before: "+34"; "" where that is not known
     is_new   it was not there before
@@ -26,10 +26,15 @@ class Share:
 
     segment: Segment
     size: int
-    percent: float
+    share: float
     percent_of_largest: float
     change: str = ""
     is_new: bool = False
+
+    @property
+    def share_words(self) -> str:
+        """Its share in words."""
+        return words.percent(self.share)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +57,9 @@ class InUse:
         told = told.format(
             largest=largest.segment.name,
             count=len(self.shares),
-            most=words.percent(largest.percent / 100),
+            most=largest.share_words,
             smallest=smallest.segment.name,
-            least=words.percent(smallest.percent / 100),
+            least=smallest.share_words,
         )
         return f"{told} {self.moves}".strip()
 
@@ -122,7 +127,7 @@ def _shares(profiles: list[SegmentProfile], movement: Movement | None) -> list[S
             Share(
                 profile.segment,
                 profile.size,
-                100 * profile.share,
+                profile.share,
                 100 * profile.size / max(profiles[0].size, 1),
                 change="±0" if change == "+0" else change,
                 is_new=movement is not None and before is None,

@@ -44,9 +44,11 @@ class Fact:
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One segment's mean of one feature, and how far it lies from everybody's; `strength` is the tint in percent."""
+    """One segment's mean of one feature in its unit and as a z-score, and how far it lies from everybody's in words;
+    `strength` is the tint in percent."""
 
     value: str
+    z: str
     against: str
     direction: str
     strength: int
@@ -283,6 +285,7 @@ def differences(found: Sequence[Card], everybody: Profile, labels: Labels) -> Di
             cells.append(
                 Cell(
                     value=words.in_units(mine.mean, labels[feature.name].unit),
+                    z=words.standard_deviations(mine.z),
                     against=words.against_average(mine.z),
                     direction=direction(mine.z),
                     strength=round(STRONGEST_TINT * min(1.0, abs(mine.z) / STRONGEST_Z)),

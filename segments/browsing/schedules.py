@@ -39,5 +39,5 @@ def in_words(segmentation: Segmentation) -> list[str]:
         said.append(_("What it finds is a draft until somebody uses it."))
     else:
         text = _("Its segments are used without asking when at most {most} of the customers move and all are stable.")
-        said.append(text.format(most=words.percent(rule.most_moved)))
+        said.append(text.format(most=words.percent(rule.most_moved, decimals=1)))
     return said

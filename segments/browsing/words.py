@@ -24,9 +24,20 @@ def in_units(value: float | None, unit: str) -> str:
     return f"{number(value)}\u00a0{unit}" if unit and value is not None else number(value)
 
 
-def percent(share: float | None) -> str:
-    """A share from 0 to 1, as 40.5%, which is 40,5 % in German."""
-    return NOTHING if share is None else spelled(f"{100 * share:.1f}%")
+def percent(share: float | None, *, decimals: int = 0) -> str:
+    """A share from 0 to 1 as whole percent, as sentences say it: 41%, which is 41 % in German.
+
+    What is neither nobody nor everybody never reads as 0% or 100%. `decimals` for what is held against a limit.
+    """
+    if share is None:
+        return NOTHING
+    if 0 < share < 0.0005:
+        return f"<{spelled('0.1%')}"
+    if 0.9995 <= share < 1:
+        return f">{spelled('99.9%')}"
+    if 0 < share < 0.01 or 0.99 < share < 1:
+        decimals = max(decimals, 1)
+    return spelled(f"{share:.{decimals}%}")
 
 
 def against_average(z: float) -> str:
@@ -40,8 +51,13 @@ def against_average(z: float) -> str:
         words = _("above average") if z > 0 else _("below average")
     else:
         words = _("far above") if z > 0 else _("far below")
-    number = spelled(f"{z:+.1f}".replace("-", "\u2212")) if size >= 0.05 else "0"
+    number = standard_deviations(z, decimals=1) if size >= 0.05 else "0"
     return f"{words} · {number}"
+
+
+def standard_deviations(z: float, *, decimals: int = 2) -> str:
+    """A z-score with its sign: +1.25."""
+    return spelled(f"{z:+.{decimals}f}".replace("-", "\u2212"))
 
 
 def action(suggested: Action) -> str:

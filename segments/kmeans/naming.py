@@ -53,13 +53,17 @@ def _label(name: str, labels: Mapping[str, str]) -> str:
 def suggest_names(profiles: Sequence[Profile], labels: Mapping[str, str], *, taken: Sequence[str] = ()) -> list[str]:
     """A unique name for each profile that is in none of `taken`.
 
-    Its two strongest traits, or `Average` when it has none.
+    Its two strongest traits, or `Average` when it has none. They stand in the order of the features, whichever is the
+    stronger, so that the names of segments that differ in one trait differ in one place.
     """
     used = {name.casefold() for name in taken}
     names: list[str] = []
     for profile in profiles:
-        words = [trait(feature, labels) for feature in notable(profile)[:4]]
-        options = [" · ".join(words[:count]) for count in range(min(2, len(words)), len(words) + 1)]
+        strongest = notable(profile)[:4]
+        options = [
+            " · ".join(trait(feature, labels) for feature in profile.features if feature in strongest[:count])
+            for count in range(min(2, len(strongest)), len(strongest) + 1)
+        ]
         name = _first_free([option for option in options if option] or [AVERAGE], used)
         used.add(name.casefold())
         names.append(name)

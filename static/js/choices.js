@@ -1,5 +1,6 @@
 // Shows the fields that belong to a chosen radio (data-shown-for="NAME" data-value="VALUE OTHER"), and ticks ready-made
-// choices (data-ticks="NAME" data-values="a b"); a button (data-blocked-while="NAME") is off while that is ticked. Without it all fields are there to be filled in.
+// choices (data-ticks="NAME" data-values="a b"); what is said of boxes (data-shown-while-ticked="NAME" data-values="a b") is
+// shown while all of them are ticked; a button (data-blocked-while="NAME") is off while that is ticked. Without it all fields are there to be filled in.
 (() => {
     const showFor = (form) => {
         for (const part of form.querySelectorAll("[data-shown-for]")) {
@@ -7,6 +8,16 @@
             part.hidden = Boolean(chosen) && !part.dataset.value.split(" ").includes(chosen.value);
         }
     };
+
+    const tell = () => {
+        for (const part of document.querySelectorAll("[data-shown-while-ticked]")) {
+            const ticked = [...document.querySelectorAll(`input[name="${part.dataset.shownWhileTicked}"]:checked`)];
+            const values = ticked.map((box) => box.value);
+            part.hidden = !part.dataset.values.split(" ").every((value) => values.includes(value));
+        }
+    };
+    document.addEventListener("DOMContentLoaded", tell);
+    document.addEventListener("change", tell);
 
     const block = (button) => {
         button.disabled = Boolean(button.form.querySelector(`input[name="${button.dataset.blockedWhile}"]:checked`));
@@ -35,5 +46,6 @@
         for (const box of button.form.querySelectorAll(`input[name="${button.dataset.ticks}"]:not(:disabled)`)) {
             box.checked = wanted.includes(box.value);
         }
+        tell();
     });
 })();

@@ -90,7 +90,7 @@ def test_a_file_goes_in_and_segments_come_out(
 
     # A segment gets a name of its own.
     page.goto(f"{site}/segments/")
-    page.get_by_role("link", name=re.compile("High spending score · High annual income")).first.click()
+    page.get_by_role("link", name=re.compile("High annual income · High spending score")).first.click()
     page.get_by_label("Name").fill("Big spenders")
     page.get_by_role("button", name="Save", exact=True).click()
     expect(page.get_by_role("heading", name="Big spenders", level=1)).to_be_visible()

@@ -10,6 +10,7 @@ from django.test.utils import CaptureQueriesContext
 
 from customers.models import Customer, next_change
 from customers.overview import everybody
+from segments.browsing import words
 from segments.models import Run
 
 SignIn = Callable[[User], Client]
@@ -84,5 +85,19 @@ def test_segments_in_use_are_shown_with_size_and_share(signed_in: SignIn, viewer
     response = signed_in(viewer).get("/")
     shares = response.context["segmentations"][0].shares
     assert [share.size for share in shares] == [81, 39, 35, 23, 22]
-    assert sum(share.percent for share in shares) == pytest.approx(100)
-    assert "Three steps" not in response.content.decode()
+    assert sum(share.share for share in shares) == pytest.approx(1)
+    # In the story as beside its bar: whole percent.
+    page = response.content.decode()
+    assert "of 5 segments with 40%" in page
+    assert ">40%</span>" in page
+    assert "Three steps" not in page
+
+
+@pytest.mark.parametrize(
+    ("share", "words_for_it"),
+    [(0.415, "42%"), (0.004, "0.4%"), (0.0001, "<0.1%"), (0, "0%"), (0.996, "99.6%"), (0.9999, ">99.9%"), (1, "100%")],
+)
+def test_a_share_is_said_in_whole_percent_and_never_as_nobody_or_everybody_by_rounding(
+    share: float, words_for_it: str
+) -> None:
+    assert words.percent(share) == words_for_it

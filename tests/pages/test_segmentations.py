@@ -115,6 +115,23 @@ def test_purchases_bring_a_ready_made_choice_of_recency_frequency_and_money(brow
     assert 'value="recency" checked' in page
 
 
+def test_the_form_says_what_features_have_a_tail_which_say_the_same_and_how_long_it_takes(browser: Client) -> None:
+    page = browser.get("/segmentations/new")
+    assert page.context["offer"].hints == ()
+    # Ten buy ten times what others do; what is spent and how often rise together.
+    lines = [f"{n},2026-01-0{1 + order % 9},{10 + n}\n" for n in range(1, 151) for order in range(1 + n // 30)]
+    lines += [f"{n},2026-02-01,5000\n" for n in range(141, 151)]
+    imported("customer id,date,amount\n" + "".join(lines), kind="transactions")
+    page = browser.get("/segmentations/new")
+    (hint,) = (one for one in page.context["offer"].hints if set(one.features) == {"frequency", "monetary"})
+    assert "say nearly the same" in hint.text
+    notes = {option.key: option.note for option in page.context["offer"].options}
+    assert "a few very high values" in notes["monetary"]
+    assert "values" not in notes["age"]
+    assert all(option.bars for option in page.context["offer"].options)
+    assert page.content.decode().count("Takes about") == 2
+
+
 def test_spark_is_offered_where_it_is_set_and_else_it_is_said_why_not(browser: Client, settings: object) -> None:
     shown = browser.get("/segmentations/new").content.decode()
     assert 'name="engine"' not in shown

@@ -34,6 +34,15 @@ def test_no_two_segments_ever_have_the_same_name(spread: list[list[float]], take
     assert not set(folded) & {name.casefold() for name in taken}
 
 
+def test_names_say_features_in_one_order_whichever_is_the_stronger() -> None:
+    segments = [profile(annual_income=1.0, spending_score=z) for z in (1.5, -1.5, 0.7)]
+    assert suggest_names(segments, LABELS) == [
+        "High annual income · High spending score",
+        "High annual income · Low spending score",
+        "High annual income · High spending score 2",
+    ]
+
+
 # ---- names that are no longer true -----------------------------------------------------------------------------------
 
 

@@ -56,7 +56,7 @@ def test_a_refit_keeps_the_segments_ids_although_kmeans_numbers_them_anew(segmen
 
 def test_a_name_that_somebody_gave_stays_with_the_people_over_refits(segmentation: Segmentation) -> None:
     first = given.publish(given.run(segmentation))
-    champions = Segment.objects.get(name="High spending score · High annual income")
+    champions = Segment.objects.get(name="High annual income · High spending score")
     defining.edit_segment(champions, name="Champions", action="Invite to the preview")
     members = given.members_by_segment_id(first)[champions.public_id]
 

@@ -57,4 +57,4 @@ def test_the_page_of_a_run_has_the_model_as_a_file(
     answer = browser.get(address)
     assert (answer["Content-Type"], answer["Content-Disposition"][:10]) == ("application/xml", "attachment")
     segment, _ = pmml.score(answer.content, {"annual_income": 87, "spending_score": 82})
-    assert Segment.objects.get(public_id=segment).name == "High spending score · High annual income"
+    assert Segment.objects.get(public_id=segment).name == "High annual income · High spending score"

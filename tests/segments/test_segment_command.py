@@ -44,7 +44,7 @@ def test_five_segments_of_the_mall_are_the_known_ones(segment: Segment_) -> None
     assert printed["segments"][1]["centroid"] == pytest.approx(
         {"annual_income": 86.538462, "spending_score": 82.128205}
     )
-    assert printed["segments"][1]["name"] == "High spending score · High annual income"
+    assert printed["segments"][1]["name"] == "High annual income · High spending score"
     (candidate,) = printed["candidates"]
     assert set(candidate) == {"k", "inertia", "silhouette", "davies_bouldin", "calinski_harabasz", "stability"}
     assert candidate["davies_bouldin"] == pytest.approx(0.572563, abs=1e-5)
@@ -131,7 +131,7 @@ def test_without_json_the_segments_are_listed_for_people(capsys: pytest.CaptureF
     call_command("segment", "--name", "Plain", "--features", "annual_income,spending_score", "--k", "5", "--publish")
     printed = capsys.readouterr().out
     assert "200 customers in 5 segments (published)" in printed
-    assert "High spending score · High annual income" in printed
+    assert "High annual income · High spending score" in printed
 
 
 def test_a_run_that_fails_leaves_no_assignments(segment: Segment_) -> None:

@@ -95,8 +95,8 @@ def test_the_mall_segments_get_names_that_say_what_they_are(prepared_mall: Prepa
     _, segments = profiled(prepared := prepared_mall(), fit(prepared, 5, seed=0))
     assert suggest_names(segments, LABELS) == [
         "Average",
-        "High spending score · High annual income",
-        "Low spending score · High annual income",
+        "High annual income · High spending score",
+        "High annual income · Low spending score",
         "Low annual income · Low spending score",
         "Low annual income · High spending score",
     ]
