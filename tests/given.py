@@ -2,8 +2,10 @@
 
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import TypeVar
+from threading import Barrier
+from typing import Any, TypeVar
 from urllib.parse import quote, urlencode
 
 import psycopg
@@ -11,6 +13,7 @@ from django.contrib.auth.models import Group, User
 from django.db import connection
 
 from segmentation_site.jobs.models import ACTIVE, Job
+from segmentation_site.jobs.problems import Problem
 
 T = TypeVar("T")
 J = TypeVar("J", bound=Job)
@@ -40,13 +43,13 @@ def eventually(look: Callable[[], T], *, seconds: float = 60, what: str = "it") 
 
 
 @contextmanager
-def somebody_holds(statement: str) -> Iterator[None]:
-    """Another connection holds the locks of this statement in the block."""
+def somebody_holds(statement: str) -> Iterator["psycopg.Connection[Any]"]:
+    """Another connection holds the locks of this statement in the block, or until it commits."""
     parameters = connection.get_connection_params()
     known = {key: value for key, value in parameters.items() if key in ("dbname", "user", "password", "host", "port")}
     with psycopg.connect(**known) as other:
         other.execute(statement)
-        yield
+        yield other
         other.rollback()
 
 
@@ -61,6 +64,38 @@ def wait_for_somebody_who_waits() -> None:
             return cursor.fetchone() is not None
 
     eventually(waits, seconds=20, what="somebody to wait for a lock")
+
+
+def aside(deed: Callable[[], T]) -> "Future[T]":
+    """What the deed will return, which is being done on another connection from now on."""
+
+    def do() -> T:
+        try:
+            return deed()
+        finally:
+            connection.close()
+
+    pool = ThreadPoolExecutor(1)
+    doing = pool.submit(do)
+    pool.shutdown(wait=False)
+    return doing
+
+
+def at_once(*deeds: Callable[[], object]) -> list[object]:
+    """What these deeds return, or the Problem that each raises, done at the same moment, each on its own connection."""
+    together = Barrier(len(deeds))
+
+    def do(deed: Callable[[], object]) -> object:
+        together.wait()
+        try:
+            return deed()
+        except Problem as problem:
+            return problem
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(len(deeds)) as people:
+        return list(people.map(do, deeds))
 
 
 def ended(job: J, *, seconds: float = 90) -> J:

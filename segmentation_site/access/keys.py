@@ -52,6 +52,13 @@ class Ended(Problem):
     http_status = 409
 
 
+class AlreadyRotated(Problem):
+    code = "key_rotated"
+    sentence = gettext_noop("This key was rotated already, and ends by itself.")
+    remedy = gettext_noop("Rotate the key that took its place.")
+    http_status = 409
+
+
 def create_key(
     name: str, *, scopes: Iterable[str], by: AbstractBaseUser | AnonymousUser | None, expires_at: datetime | None = None
 ) -> tuple[ApiKey, str]:
@@ -81,15 +88,19 @@ def create_key(
 
 
 def rotate(key: ApiKey, *, by: User | None) -> tuple[ApiKey, str]:
-    """A new key in place of this one, which goes on for 24 hours. Raises Ended for a key that lets nobody in."""
+    """A new key in place of this one, which goes on for 24 hours.
+
+    Raises Ended for a key that lets nobody in, AlreadyRotated for one that has its successor: of two people who rotate
+    it at once, or of two clicks, one makes a key that nobody would know of.
+    """
     with transaction.atomic():
         held = ApiKey.objects.select_for_update().get(pk=key.pk)
         if not held.is_usable:
             raise Ended()
+        if held.revoked_at is not None:
+            raise AlreadyRotated()
         fresh, secret = create_key(held.name, scopes=held.scopes, by=by, expires_at=held.expires_at)
-        ends = timezone.now() + ROTATION_OVERLAP
-        if held.revoked_at is None or held.revoked_at > ends:
-            ApiKey.objects.filter(pk=key.pk).update(revoked_at=ends)
+        ApiKey.objects.filter(pk=key.pk).update(revoked_at=timezone.now() + ROTATION_OVERLAP)
         audit.record(Action.KEY_ROTATED, key.public_id, by=by, into=fresh.public_id)
     key.refresh_from_db()
     return fresh, secret

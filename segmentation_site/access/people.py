@@ -69,13 +69,19 @@ def link_for(user: User) -> str:
 def change(user: User, *, role: Role, is_active: bool, by: User) -> None:
     """Give another role, or let in no longer; whoever is not let in is signed out at once. Raises LastAdmin."""
     with transaction.atomic():
-        admins = User.objects.select_for_update().filter(is_active=True, is_superuser=True)
+        admins = User.objects.select_for_update().filter(is_active=True, is_superuser=True).order_by("pk")
         stays_admin = role == Role.ADMIN and is_active
         if not stays_admin and {admin.pk for admin in admins} == {user.pk}:
             raise LastAdmin(name=user.username)
-        user.is_active = is_active
-        _give(user, role)
-        audit.record(Action.PERSON_CHANGED, user.username, by=by, role=role.value, may_sign_in=is_active)
+        held = hold(user)
+        held.is_active = is_active
+        _give(held, role)
+        audit.record(Action.PERSON_CHANGED, held.username, by=by, role=role.value, may_sign_in=is_active)
+
+
+def hold(user: User) -> User:
+    """The person as they are now, held until the transaction ends: nobody writes over what another has changed."""
+    return User.objects.select_for_update().get(pk=user.pk)
 
 
 def _give(user: User, role: Role) -> None:
@@ -90,7 +96,7 @@ def delete(user: User, *, by: User) -> None:
     API keys, webhooks, runs and imports of theirs stay, as nobody's. Raises StillComesIn.
     """
     with transaction.atomic():
-        held = User.objects.select_for_update().get(pk=user.pk)
+        held = hold(user)
         if held.is_active and held.has_usable_password():
             raise StillComesIn(name=held.username)
         audit.record(Action.PERSON_DELETED, held.username, by=by)

@@ -4,7 +4,9 @@ from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
+from axes.models import AccessAttempt
 from django.contrib.auth.models import User
+from django.contrib.sessions.models import Session
 from django.db import DatabaseError, connection, transaction
 from django.test import Client
 from django.utils import timezone
@@ -77,6 +79,18 @@ def test_entries_go_when_their_time_is_over(settings: object) -> None:
         cursor.execute("ALTER TABLE access_auditentry ENABLE TRIGGER USER")
     assert pruning.prune() == 1
     assert list(AuditEntry.objects.all()) == [young]
+
+
+def test_sessions_that_have_ended_and_failed_sign_ins_that_no_longer_count_go() -> None:
+    now = timezone.now()
+    for name, hours in (("ended", -1), ("goes-on", 1)):
+        Session.objects.create(session_key=name, session_data="", expire_date=now + timedelta(hours=hours))
+    for name, hours in (("long ago", 25), ("just now", 1)):
+        attempt = AccessAttempt.objects.create(username=name, failures_since_start=1)
+        AccessAttempt.objects.filter(pk=attempt.pk).update(attempt_time=now - timedelta(hours=hours))
+    pruning.prune()
+    assert list(Session.objects.values_list("session_key", flat=True)) == ["goes-on"]
+    assert list(AccessAttempt.objects.values_list("username", flat=True)) == ["just now"]
 
 
 def test_admins_search_the_trail_and_take_it_along(signed_in: SignIn, admin: User) -> None:

@@ -80,6 +80,15 @@ def test_a_rotated_key_goes_on_for_a_day_beside_its_successor(admin: User) -> No
         assert (keys.find(old_secret), keys.find(fresh_secret)) == (None, fresh)
 
 
+def test_a_key_that_was_rotated_is_not_rotated_again(admin: User) -> None:
+    old, _ = keys.create_key("Shop", scopes=["members:read"], by=admin)
+    fresh, _ = keys.rotate(old, by=admin)
+    with pytest.raises(keys.AlreadyRotated, match="took its place"):
+        keys.rotate(old, by=admin)
+    keys.rotate(fresh, by=admin)
+    assert ApiKey.objects.count() == 3
+
+
 def test_a_key_that_was_revoked_is_not_rotated_back_to_life(admin: User) -> None:
     old, secret = keys.create_key("Shop", scopes=["members:read"], by=admin)
     keys.revoke(old)

@@ -1,5 +1,6 @@
 """Taking imports back: what they did goes, what anybody did afterwards stays."""
 
+from functools import partial
 from typing import Any
 
 import pytest
@@ -7,11 +8,13 @@ from django.db import connection
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from customers import undoing, writing
+from customers import importing, undoing, writing
 from customers.models import Customer, Edit, Import, ImportStatus, Transaction, Undo
 from segmentation_site.jobs import leases
+from segmentation_site.jobs.leases import Lease
 from segmentation_site.jobs.models import JobStatus
-from tests.customers.given import imported, started, values
+from tests.customers.given import carried_out, imported, started, values
+from tests.given import at_once
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -96,6 +99,29 @@ def test_an_undo_that_is_under_way_is_not_started_twice() -> None:
     undoing.start_undo(one, by=None, ring=False)
     with pytest.raises(undoing.BeingUndone):
         undoing.start_undo(one, by=None, ring=False)
+
+
+def test_of_many_who_take_an_import_back_at_once_one_does() -> None:
+    one = imported("id,age\n1,30\n")
+    undo = partial(undoing.start_undo, by=None, ring=False)
+    done = at_once(*[partial(undo, Import.objects.get(pk=one.pk)) for _ in range(6)])
+    assert sum(isinstance(each, undoing.BeingUndone) for each in done) == 5
+    assert Undo.objects.count() == 1
+
+
+def test_an_import_is_not_taken_back_while_it_is_on_its_way_nor_twice_by_two_workers() -> None:
+    one = started("id,age\n1,30\n")
+
+    def meanwhile(one: Import, lease: Lease[Import]) -> None:
+        with pytest.raises(undoing.NotUndoable, match="running"):
+            undoing.start_undo(Import.objects.get(pk=one.pk), by=None, ring=False)
+        importing.execute(one, lease)
+
+    carried_out(one, meanwhile)
+    undo = undoing.start_undo(one, by=None, ring=False)
+    at_once(*[partial(leases.carry_out, Undo, undo.pk, undoing.execute) for _ in range(4)])
+    undo.refresh_from_db()
+    assert (undo.status, undo.attempt, undo.removed) == (JobStatus.DONE, 1, 1)
 
 
 def test_transactions_go_with_the_customers_whom_they_brought() -> None:

@@ -2,18 +2,20 @@
 
 import threading
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import pytest
 from django.db import connection
 
 from customers.models import Customer
+from segmentation_site.access.models import AuditEntry
 from segmentation_site.jobs import leases
 from segmentation_site.jobs.leases import Lease
 from segmentation_site.jobs.models import JobStatus
 from segments import defining, publishing, running, starting
 from segments.kmeans.model import Model, score
-from segments.models import Assignment, Candidate, Run, Segment, Segmentation, SegmentProfile
+from segments.models import Assignment, Candidate, Change, Run, Segment, Segmentation, SegmentProfile
 from segments.models.run import RunState
 from tests import given as anywhere
 from tests.segments import given
@@ -133,6 +135,17 @@ def test_a_run_that_has_not_ended_well_cannot_be_published(segmentation: Segment
     waiting = starting.start_run(segmentation, by=None, ring=False)
     with pytest.raises(publishing.NotDone, match="queued"):
         publishing.publish(waiting, by=None)
+
+
+def test_of_two_drafts_that_four_publish_at_once_one_is_in_use_and_told_of_once(segmentation: Segmentation) -> None:
+    drafts = [given.run(segmentation), given.run(segmentation, seed=2)]
+    done = anywhere.at_once(*[partial(given.publish, Run.objects.get(pk=one.pk)) for one in drafts * 2])
+    assert sum(isinstance(one, publishing.Outdated) for one in done) == 2
+    (published,) = Run.objects.filter(published_at__isnull=False)
+    segmentation.refresh_from_db()
+    assert segmentation.published_run_id == published.pk
+    assert Change.objects.filter(segmentation_id=segmentation.pk).count() == segmentation.last_change == 200
+    assert AuditEntry.objects.filter(action="run published").count() == 1
 
 
 def test_later_edits_of_the_segmentation_do_not_reach_a_run_that_was_started(segmentation: Segmentation) -> None:

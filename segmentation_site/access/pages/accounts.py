@@ -12,6 +12,8 @@ from django.contrib.auth import authenticate, login, views
 from django.contrib.auth.forms import AuthenticationForm, PasswordChangeForm, SetPasswordForm
 from django.contrib.auth.models import User
 from django.contrib.auth.signals import user_login_failed
+from django.contrib.auth.views import INTERNAL_RESET_SESSION_TOKEN
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import path, reverse, reverse_lazy
@@ -21,7 +23,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_safe
 
-from segmentation_site.access import audit
+from segmentation_site.access import audit, people
 from segmentation_site.access import second_factor as room
 from segmentation_site.access.audit import Action
 from segmentation_site.access.roles import Deed, requires
@@ -121,8 +123,10 @@ class PasswordChangeView(views.PasswordChangeView):
         return super().form_invalid(form)
 
     def form_valid(self, form: PasswordChangeForm) -> HttpResponse:
-        response = super().form_valid(form)
-        audit.record(Action.PASSWORD_CHANGED, form.user.get_username())
+        with transaction.atomic():
+            form.user = people.hold(form.user)
+            response = super().form_valid(form)
+            audit.record(Action.PASSWORD_CHANGED, form.user.get_username())
         messages.success(self.request, _("Your password is changed. Your other sessions have ended."))
         return response
 
@@ -134,8 +138,13 @@ class InvitationView(views.PasswordResetConfirmView):
     success_url = reverse_lazy("login")
 
     def form_valid(self, form: SetPasswordForm) -> HttpResponse:
-        response = super().form_valid(form)
-        audit.record(Action.PASSWORD_CHANGED, form.user.get_username(), by=form.user)
+        """Of two who send it at the same moment one sets the password; for the other the link was used already."""
+        with transaction.atomic():
+            form.user = people.hold(form.user)
+            if not self.token_generator.check_token(form.user, self.request.session[INTERNAL_RESET_SESSION_TOKEN]):
+                return self.render_to_response({"validlink": False}, status=410)
+            response = super().form_valid(form)
+            audit.record(Action.PASSWORD_CHANGED, form.user.get_username(), by=form.user)
         messages.success(self.request, _("Your password is set. Sign in with it."))
         return response
 

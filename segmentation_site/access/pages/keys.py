@@ -18,6 +18,7 @@ from segmentation_site.access.models import ApiKey
 from segmentation_site.access.roles import Deed, requires
 from segmentation_site.http.limits import calls_of_last_day
 from segmentation_site.http.lists import asked, newest_first
+from segmentation_site.jobs.problems import Problem
 from segmentation_site.language.saying import said
 
 
@@ -73,7 +74,7 @@ def api_key_rotate(request: HttpRequest, public_id: str) -> HttpResponse:
     old = get_object_or_404(ApiKey, public_id=public_id)
     try:
         key, secret = keys.rotate(old, by=cast(User, request.user))
-    except keys.Ended as problem:
+    except Problem as problem:
         messages.error(request, said(problem.detail))
         return redirect("api_keys")
     return _made(request, key, secret, old=old)

@@ -51,7 +51,9 @@ def people(request: HttpRequest) -> HttpResponse:
     for user in page.rows:
         user.role = room.role_of(user)  # type: ignore[attr-defined]
         user.has_second_factor = any(device.confirmed for device in user.totpdevice_set.all())  # type: ignore[attr-defined]
-    return render(request, "people/people.html", {"page": page, "roles": ROLES})
+    # In a line of the list there is room for their names alone; what they mean is told when somebody is invited.
+    roles = [(value, str(label).partition(":")[0]) for value, label in ROLES]
+    return render(request, "people/people.html", {"page": page, "roles": roles})
 
 
 @requires(Deed.ADMINISTER)
@@ -126,7 +128,7 @@ def person_delete(request: HttpRequest, pk: int) -> HttpResponse:
     try:
         room.delete(user, by=cast(User, request.user))
     except Problem as problem:
-        messages.error(request, problem.detail)
+        messages.error(request, said(problem.detail))
     else:
         messages.success(request, _("“{name}” is deleted.").format(name=user.username))
     return redirect("people")
