@@ -45,8 +45,9 @@ def erase(external_ids: Sequence[str], *, by: User | None = None) -> list[str]:
         ).delete()
         Customer.objects.filter(pk__in=keys).delete()
         forgetting.forget_rejected_rows(ids, contacts)
+        forgetting.forget_names_of_files_and_columns(contacts)
         idempotency.forget(ids)
-        outbox.forget(contacts)
+        outbox.forget()
         forgetting.forget_files()
         for external_id in ids:
             audit.record(Action.CUSTOMER_ERASED, suppressing.digests(external_id)[0][:16], by=by)

@@ -6,10 +6,11 @@ from functools import partial
 import orjson
 from django.core.files.storage import default_storage
 from django.db import connection, transaction
-from django.db.models import Max, Q
+from django.db.models import BooleanField, Max, Q
+from django.db.models.expressions import RawSQL
 from django.utils.translation import gettext_noop
 
-from customers.models import Import, ImportStatus, RejectedRow, Suppressed
+from customers.models import Import, ImportStatus, RejectedRow, SavedMapping, Suppressed
 from segmentation_site.jobs.models import ACTIVE
 
 _ERASED = [{"field": "", "code": "erased", "detail": gettext_noop("This row was of a customer who was erased since.")}]
@@ -60,6 +61,22 @@ def forget_rejected_rows(ids: Collection[str], others: Collection[str]) -> int:
             [_json(_ERASED), list(ids), [value.strip().lower() for value in others]],
         )
         return int(cursor.rowcount)
+
+
+def forget_names_of_files_and_columns(contacts: Collection[str]) -> None:
+    """Empty what is kept of files whose name holds one of these e-mail addresses and telephone numbers, or a header of
+    theirs is one, as in a file without headers that was read as if it had some.
+    """
+    known = [value.strip().lower() for value in contacts]
+    for value in known:
+        Import.objects.filter(file_name__icontains=value).update(file_name="customers.csv")
+    is_header = RawSQL(
+        "EXISTS (SELECT FROM jsonb_object_keys(mapping) AS header WHERE lower(btrim(header)) = ANY (%s))",
+        [known],
+        output_field=BooleanField(),
+    )
+    Import.objects.filter(is_header).update(mapping={}, reading={})
+    SavedMapping.objects.filter(is_header).delete()
 
 
 def _json(value: object) -> str:

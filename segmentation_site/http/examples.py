@@ -125,7 +125,7 @@ _VALUES: dict[str, Any] = {
     "published_run": "run_3m8k2c9d4f5g6h7j",
     "reason": "",
     "request_id": "req_9405dee83e9c439193ac007f908cd834",
-    "response_excerpt": "thank you",
+    "response_excerpt": "",
     "response_status": 200,
     "run_id": "run_3m8k2c9d4f5g6h7j",
     "runner_up_id": "sgm_1a8k2c9d4f5g6h7j",

@@ -137,7 +137,8 @@ def test_who_is_erased_is_found_nowhere_and_does_not_come_in_again(trial: Trial,
         return requests.request(method, f"{trial.site.url}{path}", headers=headers, timeout=30, **more)  # type: ignore[arg-type]
 
     hook = {"name": "CRM", "url": receiving.url, "events": ["run.published", "import.finished", "export.finished"]}
-    assert call("POST", "/api/v1/webhooks", json=hook).status_code == 201
+    made = call("POST", "/api/v1/webhooks", json=hook)
+    assert made.status_code == 201
     # In: a good row, a row with a fault, a change over the API, and tries that go wrong.
     assert trial.ended(IMPORTS, trial.upload(file_with_the_canary("40")))["status"] == "done"
     assert trial.ended(IMPORTS, trial.upload(file_with_the_canary("4000")))["status"] == "done"
@@ -165,8 +166,12 @@ def test_who_is_erased_is_found_nowhere_and_does_not_come_in_again(trial: Trial,
     assert all(HASHED in text for text in texts[4:])
     look_at_pages(trial, signed_in(trial))
     # The receiver has heard of all of it by id, and has answered with what it should have kept to itself.
-    excerpts = "status = 'delivered' AND response_excerpt <> ''"
-    given.eventually(lambda: trial.count("webhooks_delivery", excerpts) >= len(EXPORTS) + 3, what="deliveries")
+    sent = "status = 'delivered'"
+    given.eventually(lambda: trial.count("webhooks_delivery", sent) >= len(EXPORTS) + 3, what="deliveries")
+    assert not trial.count("webhooks_delivery", "response_excerpt <> ''")
+    # To a test, too, of which the answer is kept.
+    assert call("POST", f"/api/v1/webhooks/{made.json()['id']}/test").status_code == 202
+    given.eventually(lambda: trial.count("webhooks_delivery", "response_excerpt <> ''") == 1, what="the test's answer")
     told = b" ".join(request.body for request in receiving.got)
     assert exports[0].encode() in told
     assert not any(word.encode() in told for word in (NAME, ADDRESS, HASHED))

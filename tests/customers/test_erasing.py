@@ -5,14 +5,16 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, cast
 
 import pytest
+from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import User
+from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.core.management import CommandError, call_command
 from django.db import connection
 from django.test import Client
 
-from customers import erasing, importing, undoing, writing
-from customers.models import Customer, Edit, Import, RejectedRow, Transaction, Undo
+from customers import erasing, importing, starting, undoing, writing
+from customers.models import Customer, Edit, Import, RejectedRow, SavedMapping, Transaction, Undo
 from segmentation_site.access.models import AuditEntry
 from segmentation_site.jobs import leases
 from segmentation_site.jobs.leases import Lease
@@ -70,6 +72,34 @@ def test_rejected_rows_of_whoever_is_erased_are_emptied_and_those_of_others_are_
     left = {row.line: (row.reasons[0]["code"], row.cells) for row in RejectedRow.objects.filter(source_import=one)}
     assert {line: code for line, (code, _) in left.items()} == {3: "erased", 4: "erased", 5: "above_maximum"}
     assert [cells for _, cells in left.values()] == [{}, {}, {"id": "3", "email": "eve@example.org", "age": "1000"}]
+
+
+def test_what_the_admin_noted_of_corrections_goes_too(signed_in: SignIn, admin: User) -> None:
+    imported(HEADER + "1,ada@example.org,30\n2,bob@example.org,40\n")
+    client = signed_in(admin)
+    for one in Customer.objects.order_by("pk"):
+        words = {"external_id": one.external_id, "email": one.email, "consent": "denied", "gender": "", "age": "33"}
+        assert client.post(f"/admin/customers/customer/{one.pk}/change/", words).status_code == 302
+    assert LogEntry.objects.filter(object_repr__contains="1").exists()
+    erasing.erase(["1"])
+    kept = str(Customer.objects.get().pk)
+    assert set(LogEntry.objects.values_list("object_id", flat=True)) == {kept}
+
+
+def test_names_of_files_and_headers_that_name_whoever_is_erased_go_too() -> None:
+    imported(HEADER + "1,ada@example.org,30\n")
+    for name in ("a.csv", "Of ADA@example.org.csv"):
+        starting.receive(ContentFile(b"id,age\n3,50\n", name=name), by=None)
+    first = Import.objects.get(file_name="a.csv")
+    headers = {"1": "", "Ada@Example.org": "email", "30": ""}
+    Import.objects.filter(pk=first.pk).update(mapping=headers, reading={"has_header": True})
+    for mapping in (headers, {"id": "external_id"}):
+        SavedMapping.objects.create(signature=str(len(mapping)), mapping=mapping)
+    erasing.erase(["1"])
+    first.refresh_from_db()
+    assert (first.mapping, first.reading) == ({}, {})
+    assert not Import.objects.filter(file_name__icontains="ada").exists()
+    assert [one.mapping for one in SavedMapping.objects.filter(signature__in=["1", "3"])] == [{"id": "external_id"}]
 
 
 def test_a_number_that_looks_like_the_id_of_somebody_erased_empties_nobody_elses_row() -> None:

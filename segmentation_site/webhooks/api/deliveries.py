@@ -25,7 +25,8 @@ class Deliveries(ApiView):
     @operation(
         "Deliveries of a webhook, the newest first",
         page_of(answers.DELIVERY),
-        description="With what the last try brought: status and beginning of the answer, or why there was none.",
+        description="With what the last try brought: the status of the answer, or why there was none. What the "
+        "receiver said is kept of tests only.",
     )
     def get(self, request: Request, public_id: str) -> Response:
         found = Delivery.objects.filter(webhook=find_webhook(public_id))
