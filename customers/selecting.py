@@ -10,11 +10,15 @@ from psycopg import sql
 
 from customers import attributes
 from customers.files.schema import Column, Kind
+from customers.models import Customer
 from segmentation_site.jobs.problems import Problem
 
 _COMPARES = {"eq": "=", "ne": "<>", "lt": "<", "le": "<=", "gt": ">", "ge": ">="}
 _IN_ORDER = ("lt", "le", "gt", "ge")
 _TEXTS = (Kind.TEXT, Kind.EMAIL, Kind.CATEGORY)
+# Beside whether it is known, of what names a person only this may be asked, which names nobody: how old, and where the
+# address is from.
+_OF_MANY = {"birth_date": _IN_ORDER, "email": ("contains",)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +48,12 @@ def check(conditions: Sequence[Where]) -> None:
         if column is None:
             what = gettext_noop("There is no attribute {key!r}.").format(key=condition.key)
             raise InvalidCondition(pointer=f"/{place}/attribute", what=what)
+        if condition.key in Customer.personal_data and _names_somebody(condition):
+            what = gettext_noop(
+                "{label} says who somebody is, and everybody reads conditions. Ask whether it is known, from when a day"
+                " of birth is, or whether an e-mail address contains @ and a domain."
+            ).format(label=column.label)
+            raise InvalidCondition(pointer=f"/{place}/value", what=what)
         if condition.operator in _IN_ORDER and column.kind not in (Kind.NUMBER, Kind.DATE):
             what = gettext_noop("{label} has no order; use eq, ne or in.").format(label=column.label)
             raise InvalidCondition(pointer=f"/{place}/operator", what=what)
@@ -56,6 +66,15 @@ def check(conditions: Sequence[Where]) -> None:
         for value in values:
             if wrong := _wrong(column, value):
                 raise InvalidCondition(pointer=f"/{place}/value", what=wrong)
+
+
+def _names_somebody(condition: Where) -> bool:
+    """Whether a condition says of a person who they are: viewers would read it, and no erasing would find it."""
+    if condition.operator == "is_missing":
+        return False
+    if condition.key == "email" and not str(condition.value).startswith("@"):
+        return True
+    return condition.operator not in _OF_MANY.get(condition.key, ())
 
 
 def _wrong(column: Column, value: Any) -> str:

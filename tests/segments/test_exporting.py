@@ -4,7 +4,9 @@ import csv
 import hashlib
 import io
 import json
+import os
 import threading
+import time
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -190,8 +192,14 @@ def test_a_file_is_gone_after_its_days_and_so_is_what_a_dead_worker_left(publish
     Export.objects.update(expires_at=timezone.now() - timedelta(minutes=1))
     told = problem(caller.get(export["file"]), 410, "export_gone")
     assert "kept for 7 days" in told["detail"]
-    assert exporting.prune() == 1
+    left, being_written = folder / "left.csv", folder / "being-written.csv"
+    for path in (left, being_written):
+        path.touch()
+    day_before_yesterday = time.time() - 2 * 24 * 60 * 60
+    os.utime(left, (day_before_yesterday, day_before_yesterday))
+    assert exporting.prune() == 2
     assert list(folder.glob(f"{export['id']}*")) == []
+    assert (left.exists(), being_written.exists()) == (False, True)
     assert data(caller.get(f"/exports/{export['id']}"))["file"] is None
 
 

@@ -103,6 +103,8 @@ def test_what_fulfils_the_rule_is_used_without_asking_and_goes_on_from_the_segme
     [
         ({"most_moved": 0.01}, {"k": 3}, "of the customers would move to another segment, 1.0"),
         ({"least_stability": 1.0}, {"k": 7}, "the least stable segment reaches"),
+        # Nobody moves who is left out: who may not publish could change what readers see.
+        ({}, {"filter": [{"attribute": "age", "operator": "ge", "value": 30}]}, "the segmentation was changed since"),
     ],
 )
 def test_what_breaks_the_rule_stays_a_draft_that_says_why(

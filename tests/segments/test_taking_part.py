@@ -69,12 +69,30 @@ def test_only_those_who_fulfil_every_condition_take_part(condition: dict[str, An
         ({"attribute": "age", "operator": "contains", "value": "1"}, "/filter/0/operator"),
         ({"attribute": "joined_on", "operator": "ge", "value": "soon"}, "/filter/0/value"),
         ({"attribute": "age", "operator": "near", "value": 3}, "/filter/0/operator"),
+        # Viewers read conditions, and no erasing would find somebody in them.
+        ({"attribute": "external_id", "operator": "in", "value": ["7"]}, "/filter/0/value"),
+        ({"attribute": "email", "operator": "contains", "value": "ada@example.org"}, "/filter/0/value"),
+        ({"attribute": "email", "operator": "ne", "value": "@example.org"}, "/filter/0/value"),
+        ({"attribute": "last_name", "operator": "eq", "value": "Lovelace"}, "/filter/0/value"),
+        ({"attribute": "phone", "operator": "contains", "value": "555"}, "/filter/0/value"),
+        ({"attribute": "birth_date", "operator": "eq", "value": "1990-01-31"}, "/filter/0/value"),
     ],
 )
 def test_a_condition_that_cannot_be_asked_is_refused_where_it_stands(condition: dict[str, Any], pointer: str) -> None:
     with pytest.raises(defining.InvalidDefinition) as refused:
         defining.read_definition({"features": ["age"], "filter": [condition]})
     assert refused.value.pointer == pointer
+
+
+def test_of_what_names_people_may_be_asked_what_names_nobody() -> None:
+    people()
+    asked = [
+        {"attribute": "email", "operator": "is_missing", "value": True},
+        {"attribute": "last_name", "operator": "is_missing", "value": False},
+        {"attribute": "email", "operator": "contains", "value": "@example.org"},
+        {"attribute": "birth_date", "operator": "ge", "value": "1990-01-01"},
+    ]
+    assert len(defining.read_definition({"features": ["age"], "filter": asked}).filter) == 4
 
 
 def test_hostile_texts_in_a_condition_find_nobody_and_harm_nothing() -> None:
