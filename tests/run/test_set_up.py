@@ -15,7 +15,7 @@ import pytest
 from tests.conftest import ROOT
 
 # What a POSIX system has beside Python.
-TOOLS = ("sh", "dirname", "cat", "cksum", "df", "awk", "id", "mkdir", "chmod", "echo", "cp")
+TOOLS = ("sh", "dirname", "cat", "cksum", "df", "awk", "id", "mkdir", "chmod", "echo", "cp", "rm", "tail")
 
 # As much of Python as the script asks for; {version} and {venv} say how it answers.
 PYTHON = """#!/bin/sh
@@ -164,6 +164,31 @@ def test_tests_say_loudly_what_they_leave_out_where_a_program_is_missing(run: Ru
     assert done.returncode == 0
     assert "NO Chromium HERE: the browser tests are LEFT OUT" in done.stderr
     assert "NO LibreOffice HERE: opening exports in a spreadsheet is LEFT OUT" in done.stderr
+
+
+AUDITS = {
+    "none are known": (": >.venv-audit/found", 0, "No known vulnerabilities"),
+    "some are known": ('echo "django 5.2 PYSEC-1" >"$7"; exit 1', 1, "There are known vulnerabilities"),
+    "nobody could be asked": ("echo Traceback >&2; echo 'ERROR: no connection' >&2; exit 1", 3, "NOT AUDITED"),
+}
+
+
+@pytest.mark.parametrize("case", AUDITS)
+def test_an_audit_tells_apart_what_is_known_and_that_nobody_could_be_asked(case: str, run: Run, machine: Path) -> None:
+    does, code, told = AUDITS[case]
+    (machine / "requirements-audit.txt").write_text("pip-audit==2.9\n")
+    (machine / ".venv-audit" / "bin").mkdir(parents=True)
+    programs = {"cyclonedx-py": 'echo "{}" >"$6"', "pip-audit": does}
+    for name, script in programs.items():
+        path = machine / ".venv-audit" / "bin" / name
+        path.write_text(f"#!/bin/sh\n{script}\n")
+        path.chmod(0o755)
+    filled = subprocess.run(["cksum"], input=b"pip-audit==2.9\n", capture_output=True, check=True).stdout
+    (machine / ".venv-audit" / ".filled").write_bytes(filled)
+    done = run("audit")
+    assert (done.returncode, (machine / "sbom.json").read_text()) == (code, "{}\n")
+    assert told in done.stderr
+    assert ("PYSEC-1" in done.stdout) == (code == 1)
 
 
 def test_a_task_that_does_not_exist_is_wrong_usage(run: Run) -> None:
