@@ -11,6 +11,7 @@ from customers import attributes
 from segmentation_site.access import keys
 from segmentation_site.access.scopes import Scope
 from tests.api.answers import pointers, problem
+from tests.api.calling import Caller
 
 pytestmark = pytest.mark.django_db
 
@@ -143,6 +144,13 @@ def test_a_form_that_breaks_off_is_told(client: Client) -> None:
     ):
         assert client.post(IMPORTS, body, content_type=kind).status_code == 400
     problem(client.post(IMPORTS, "a", content_type="multipart/form-data"), 400, "parse_error")
+
+
+def test_a_body_of_json_that_is_too_large_is_refused(settings: Any) -> None:
+    settings.DATA_UPLOAD_MAX_MEMORY_SIZE = 1000
+    caller = Caller("customers:read")
+    assert caller.post("/customers/lookup", {"external_ids": ["1" * 900]}).status_code == 200
+    problem(caller.post("/customers/lookup", {"external_ids": ["1" * 1000]}), 413, "too_large")
 
 
 def test_a_body_that_is_announced_as_too_large_is_refused_before_it_is_read(client: Client, settings: Any) -> None:

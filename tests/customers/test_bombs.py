@@ -14,7 +14,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from customers.files import mapping, reading, sampling
+from customers.files import mapping, reading, sampling, workbooks
 from customers.files.schema import Bomb
 from tests.customers.test_formats import HEADER, PEOPLE_SHEET, number, sheet, text, workbook
 
@@ -77,6 +77,22 @@ def countless_parts() -> bytes:
     return file.getvalue()
 
 
+def a_directory_as_large_as_the_file() -> bytes:
+    name, count = b"xl/1", 500_000
+    record = struct.pack("<4s6H3I5H2I", b"PK\x01\x02", 20, 20, 0, 0, 0, 33, 0, 0, 0, len(name), 0, 0, 0, 0, 0, 0) + name
+    begin = b"PK\x03\x04" + bytes(26)
+    end = struct.pack("<4s4H2IH", b"PK\x05\x06", 0, 0, 65535, 65535, len(record) * count, len(begin), 0)
+    return begin + record * count + end
+
+
+def more_parts_than_a_workbook_has() -> bytes:
+    file = io.BytesIO(workbook(One=sheet({1: HEADER, 2: [number(1), text("Ann")]})))
+    with zipfile.ZipFile(file, "a") as archive:
+        for part in range(workbooks.MOST_ENTRIES):
+            archive.writestr(f"xl/media/{part}", b"")
+    return file.getvalue()
+
+
 BOMBS = [
     packed_zeros,
     packed_rows,
@@ -85,6 +101,8 @@ BOMBS = [
     two_cells_far_apart,
     one_long_text_in_every_cell,
     countless_parts,
+    a_directory_as_large_as_the_file,
+    more_parts_than_a_workbook_has,
 ]
 LOOK = textwrap.dedent(
     """

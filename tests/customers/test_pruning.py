@@ -1,6 +1,9 @@
 """What imports leave behind goes after a while, and not before."""
 
+import os
+import time
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from django.core.files.base import ContentFile
@@ -43,6 +46,17 @@ def test_a_file_whose_import_was_never_started_goes_after_a_day() -> None:
     one.refresh_from_db()
     assert one.status == "cancelled"
     assert not default_storage.exists(name)
+
+
+def test_a_file_without_an_import_goes_after_a_day() -> None:
+    imported("id,age\n1,30\n")
+    left, arriving = (Path(default_storage.path(f"imports/{name}.upload")) for name in ("left", "arriving"))
+    for path in (left, arriving):
+        path.touch()
+    day_before_yesterday = time.time() - 2 * 24 * 60 * 60
+    os.utime(left, (day_before_yesterday, day_before_yesterday))
+    pruning.prune()
+    assert (left.exists(), arriving.exists()) == (False, True)
 
 
 def test_sweeps_ring_for_pruning_once_a_day(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -135,12 +135,21 @@ def test_a_harmed_archive_is_refused_and_nothing_is_touched(
     assert not (folder / "media").exists()
 
 
-def test_an_archive_cannot_write_outside_of_the_folder(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("media/../../evil", tarfile.REGTYPE),
+        ("/etc/evil", tarfile.REGTYPE),
+        ("secrets/postgres_password", tarfile.REGTYPE),
+        ("media/link", tarfile.SYMTYPE),
+    ],
+)
+def test_an_archive_cannot_write_outside_of_the_folder(name: str, kind: bytes, tmp_path: Path) -> None:
 
     archive = tmp_path / "evil.tar"
     with tarfile.open(archive, "w") as opened:
-        member = tarfile.TarInfo("media/../../evil")
-        member.size = 4
+        member = tarfile.TarInfo(name)
+        member.size, member.type, member.linkname = 4, kind, "/etc/passwd"
         opened.addfile(member, io.BytesIO(b"evil"))
     with pytest.raises(backups.BackupProblem, match="does not belong"):
         backups.check(archive)
