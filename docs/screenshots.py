@@ -1,7 +1,5 @@
 """Takes pictures of every page: `.venv/bin/python docs/screenshots.py FOLDER`, and `--docs` for the documentation.
 
-In German with `--language de`.
-
 It starts a demo site and an empty one of its own in temporary data folders, signs in as the admin whom they print,
 and walks through the pages as a person would, in light, in dark and on a phone: also through what only shows after a
 deed (a key made, a file imported, somebody invited) and through what nobody hopes to see (special_states.py).
@@ -61,6 +59,7 @@ class Look:
     scheme: str
 
 
+PARTS = ("usual", "states", "empty")
 LOOKS = (
     Look("light", 1360, 900, "light"),
     Look("dark", 1360, 900, "dark"),
@@ -274,6 +273,7 @@ def enter(page: Page, url: str, name: str, password: str) -> None:
     """Sign in."""
     page.goto(f"{url}/accounts/login/")
     sign_in(page, name, password)
+    page.wait_for_selector(".sidebar", state="attached")
 
 
 def show(page: Page, name: str, picture: Path) -> None:
@@ -293,7 +293,8 @@ def taking(look: Look, folder: Path, *, for_docs: bool = False) -> Callable[[Pag
         page.eval_on_selector_all(UNFOLDED, "all => all.forEach(one => { one.open = true; })")
         # As high as the page is, so that the sidebar reaches down to its end.
         whole = page.evaluate("document.documentElement.scrollHeight")
-        page.set_viewport_size({"width": look.width, "height": max(look.height, whole)})
+        width = page.evaluate("innerWidth")
+        page.set_viewport_size({"width": width, "height": max(look.height, whole)})
         page.wait_for_timeout(300)
         picture = folder / f"{name}-{look.name}.png"
         if for_docs:
@@ -305,11 +306,11 @@ def taking(look: Look, folder: Path, *, for_docs: bool = False) -> Callable[[Pag
     return taken
 
 
-def take(site: Site, folder: Path, only: set[str], language: str, looks: list[Look]) -> None:
+def take(site: Site, folder: Path, only: set[str], language: str, looks: list[Look], parts: list[str]) -> None:
     """Every page in each look into `folder`, the rare states after the usual ones."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
-        for look in looks:
+        for look in looks if "usual" in parts else ():
             page, taken = window(browser, look, language), taking(look, folder, for_docs=bool(only))
             enter(page, site.url, "admin", site.password)
             for name, path in addresses(page, site.url).items():
@@ -320,13 +321,16 @@ def take(site: Site, folder: Path, only: set[str], language: str, looks: list[Lo
                 deeds(page, site.url, look, taken)
                 strangers(page, window(browser, look, language), site.url, look, taken)
             page.context.close()
-        if not only and site.environment:
+        if not only and site.environment and "states" in parts:
             states = special_states.prepare(site)
             for look in looks:
                 page, taken = window(browser, look, language), taking(look, folder)
                 enter(page, site.url, "admin", site.password)
                 if look is looks[0]:
-                    special_states.on_paper(page, site, states, taken)
+                    sheet = window(browser, look, language)
+                    enter(sheet, site.url, "admin", site.password)
+                    special_states.on_paper(sheet, site, states, taken)
+                    sheet.context.close()
                 other = window(browser, look, language)
                 special_states.visit(page, other, site, states, taken)
                 page.context.close()
@@ -370,16 +374,19 @@ def main() -> None:
     parser.add_argument("--language", default="en", help="what the browser asks for (default en)")
     names = [look.name for look in LOOKS]
     parser.add_argument("--looks", nargs="+", choices=names, default=names, help="only these (default all)")
+    parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS, help="only these (default all)")
     asked = parser.parse_args()
     asked.folder.mkdir(parents=True, exist_ok=True)
     only = set(FOR_DOCS) if asked.docs else set()
     looks = [look for look in LOOKS if look.name in asked.looks]
     if asked.url:
-        take(Site(asked.url.rstrip("/"), os.environ["PASSWORD"]), asked.folder, only, asked.language, looks)
+        site = Site(asked.url.rstrip("/"), os.environ["PASSWORD"])
+        take(site, asked.folder, only, asked.language, looks, asked.parts)
     else:
-        with own_site("demo", 8700) as site:
-            take(site, asked.folder, only, asked.language, looks)
-        if not only:
+        if {"usual", "states"} & set(asked.parts):
+            with own_site("demo", 8700) as site:
+                take(site, asked.folder, only, asked.language, looks, asked.parts)
+        if not only and "empty" in asked.parts:
             with own_site("up", 8701) as site:
                 take_empty(site, asked.folder, asked.language, looks)
     if asked.docs:

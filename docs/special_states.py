@@ -156,11 +156,13 @@ def visit(page: Page, other: Page, site: Site, states: dict[str, str], taken: Ta
 
 
 def on_paper(page: Page, site: Site, states: dict[str, str], taken: Taken) -> None:
-    """The pages that are printed as reports."""
+    """The pages that are printed as reports, on a sheet as wide as paper."""
+    page.set_viewport_size({"width": 760, "height": 1075})
     page.emulate_media(media="print")
     for name in ("superseded", "history"):
         page.goto(site.url + states[name])
         taken(page, f"paper-{name}")
+        page.set_viewport_size({"width": 760, "height": 1075})
     page.emulate_media(media="screen")
 
 
@@ -214,7 +216,7 @@ def _opened(page: Page, site: Site, taken: Taken) -> None:
     page.keyboard.type("ma")
     page.wait_for_selector("#search-found a")
     taken(page, "open-search")
-    page.keyboard.press("Escape")
+    page.goto(f"{site.url}/customers/")
     page.keyboard.press("?")
     page.wait_for_selector("dialog[data-shortcuts][open]")
     taken(page, "open-shortcuts")

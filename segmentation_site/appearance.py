@@ -29,6 +29,11 @@ def _is_overview(request: HttpRequest) -> bool:
     return request.path == "/"
 
 
+def _is_below(path: str) -> Callable[[HttpRequest], bool]:
+    # django-unfold would take /admin/customers/ for a page of /customers/, too.
+    return lambda request: request.path.startswith(path)
+
+
 def _stylesheet(name: str) -> Callable[[HttpRequest], str]:
     return lambda request: static(f"css/{name}.css")
 
@@ -135,6 +140,7 @@ UNFOLD: dict[str, Any] = {
                         "key": "s",
                         "icon": "bubble_chart",
                         "link": "/segments/",
+                        "active": _is_below("/segments/"),
                         "permission": _who_may("SEE_SEGMENTS"),
                     },
                     {
@@ -142,6 +148,7 @@ UNFOLD: dict[str, Any] = {
                         "key": "c",
                         "icon": "group",
                         "link": "/customers/",
+                        "active": _is_below("/customers/"),
                         "permission": _who_may("SEE_CUSTOMERS"),
                     },
                 ],
@@ -154,6 +161,7 @@ UNFOLD: dict[str, Any] = {
                         "key": "i",
                         "icon": "upload_file",
                         "link": "/imports/",
+                        "active": _is_below("/imports/"),
                         "permission": _who_may("IMPORT"),
                     },
                     {
@@ -161,6 +169,7 @@ UNFOLD: dict[str, Any] = {
                         "key": "n",
                         "icon": "category",
                         "link": "/segmentations/",
+                        "active": _is_below("/segmentations/"),
                         "permission": _who_may("SEE_SEGMENTS"),
                     },
                 ],
@@ -173,6 +182,7 @@ UNFOLD: dict[str, Any] = {
                         "key": "e",
                         "icon": "download",
                         "link": "/exports/",
+                        "active": _is_below("/exports/"),
                         "permission": _who_may("EXPORT"),
                     },
                     {
@@ -180,6 +190,7 @@ UNFOLD: dict[str, Any] = {
                         "key": "k",
                         "icon": "key",
                         "link": "/api-keys/",
+                        "active": _is_below("/api-keys/"),
                         "permission": _who_may("ADMINISTER"),
                     },
                     {
@@ -187,6 +198,7 @@ UNFOLD: dict[str, Any] = {
                         "key": "w",
                         "icon": "webhook",
                         "link": "/webhooks/",
+                        "active": _is_below("/webhooks/"),
                         "permission": _who_may("ADMINISTER"),
                     },
                     {
@@ -194,6 +206,7 @@ UNFOLD: dict[str, Any] = {
                         "key": "r",
                         "icon": "api",
                         "link": "/api/docs",
+                        "active": _is_below("/api/docs"),
                         "permission": _who_may("SEE_SEGMENTS"),
                     },
                 ],
@@ -206,6 +219,7 @@ UNFOLD: dict[str, Any] = {
                         "key": "t",
                         "icon": "monitor_heart",
                         "link": "/status",
+                        "active": _is_below("/status"),
                         "permission": _who_may("ADMINISTER"),
                     },
                     {
@@ -213,6 +227,7 @@ UNFOLD: dict[str, Any] = {
                         "key": "p",
                         "icon": "badge",
                         "link": "/people/",
+                        "active": _is_below("/people/"),
                         "permission": _who_may("ADMINISTER"),
                     },
                     {
@@ -220,6 +235,7 @@ UNFOLD: dict[str, Any] = {
                         "key": "u",
                         "icon": "history",
                         "link": "/audit/",
+                        "active": _is_below("/audit/"),
                         "permission": _who_may("ADMINISTER"),
                     },
                     {
@@ -227,7 +243,7 @@ UNFOLD: dict[str, Any] = {
                         "key": "a",
                         "icon": "database",
                         "link": "/admin/",
-                        "active": lambda request: request.path.startswith("/admin/"),
+                        "active": _is_below("/admin/"),
                         "permission": _is_staff,
                     },
                 ],

@@ -99,6 +99,17 @@ class AuditEntry(models.Model):
 
         return LABELS[Action(self.action)] if self.action in set(Action) else self.action
 
+    @property
+    def detail_words(self) -> str:
+        """The detail in one line: "events: run.finished, run.published; contactable only: no"."""
+
+        def said(value: Any) -> str:
+            if isinstance(value, list):
+                return ", ".join(str(one) for one in value)
+            return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
+
+        return "; ".join(f"{name.replace('_', ' ')}: {said(value)}" for name, value in self.detail.items())
+
 
 class Authenticator(TOTPDevice):
     """The authenticator app of one person. Its key is sealed, and bound to that person."""

@@ -35,7 +35,11 @@ urlpatterns = [
     path("v1/", include("segments.api.urls")),
     path("schema", SpectacularAPIView.as_view(), name="api-schema"),
     # The split view keeps its script in a file of its own: no inline script is allowed here.
-    path("docs", SpectacularSwaggerSplitView.as_view(url_name="api-schema"), name="api-docs"),
+    path(
+        "docs",
+        SpectacularSwaggerSplitView.as_view(url_name="api-schema", template_name="api/docs.html"),
+        name="api-docs",
+    ),
     # A dot would not match a line break.
     re_path(r"^[\s\S]*$", nothing_here, name="api-nothing"),
 ]

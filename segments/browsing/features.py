@@ -17,6 +17,8 @@ from segments.kmeans.definition import presets
 from segments.kmeans.shapes import MOST_MISSING, Definition
 from segments.kmeans.warning import SKEWED
 
+SLACK = 0.05
+
 
 class Labels(dict[str, FeatureLabel]):
     """Feature key → label and unit; a key that is no longer known is shown as its own words: old runs keep it."""
@@ -136,8 +138,9 @@ def offer() -> Offer:
 
 def _option(key: str, label: FeatureLabel, distribution: Distribution | None, spread: Spread | None) -> FeatureOption:
     missing = spread.missing if spread else 0.0
-    bars = _bars(spread.counts, _intervals(spread)) if spread else ()
-    blocked = ""
+    bars = _bars(spread.counts, _intervals(spread)) if spread and spread.counts else ()
+    # A sample may miss by a little what a run will find.
+    blocked = _missing(missing) if missing > MOST_MISSING + SLACK else ""
     if distribution is not None:
         # Counted of everybody, not of a sample.
         customers = distribution.known + distribution.unknown
@@ -154,12 +157,16 @@ def _blocked(distribution: Distribution, missing: float) -> str:
     if not distribution.known:
         return _("not known of any customer")
     if missing > MOST_MISSING:
-        return _("missing for {share} of the customers, at most {most} may be").format(
-            share=words.percent(missing, decimals=1), most=words.percent(MOST_MISSING)
-        )
+        return _missing(missing)
     if sum(1 for one in distribution.bins if one.count) == 1:
         return _("nearly the same for everybody, so it tells nobody apart")
     return ""
+
+
+def _missing(share: float) -> str:
+    return _("missing for {share} of the customers, at most {most} may be").format(
+        share=words.percent(share, decimals=1), most=words.percent(MOST_MISSING)
+    )
 
 
 def _note(key: str, label: FeatureLabel, missing: float, spread: Spread | None) -> str:
@@ -173,9 +180,9 @@ def _note(key: str, label: FeatureLabel, missing: float, spread: Spread | None) 
         known = _("known of everybody")
     if spread is None or abs(spread.skewness) <= SKEWED:
         return known
-    tail = _("a few very high values, which are bent so that they do not decide alone")
+    tail = _("a few very high values, which are bent")
     if spread.skewness < 0:
-        tail = _("a few very low values, which are bent so that they do not decide alone")
+        tail = _("a few very low values, which are bent")
     return f"{known}; {tail}"
 
 

@@ -24,13 +24,13 @@ REMEMBER_SECONDS = 24 * 60 * 60
 @dataclass(frozen=True, slots=True)
 class Spread:
     """One feature in the sample: the share of missing values, its skewness, how many of those known are in each of
-    equal intervals, and the outer edges of these."""
+    equal intervals, and the outer edges of these. Of hardly anybody known, it has no intervals."""
 
     missing: float
-    skewness: float
-    counts: tuple[int, ...]
-    low: float
-    high: float
+    skewness: float = 0.0
+    counts: tuple[int, ...] = ()
+    low: float = 0.0
+    high: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,7 @@ def _look(keys: Sequence[str]) -> Sampled:
         return Sampled({}, ())
     values = read_columns(keys, only=ids).values
     columns = dict(zip(keys, values.T, strict=True))
-    spreads = {key: spread for key, column in columns.items() if (spread := _spread(column))}
+    spreads = {key: _spread(column) for key, column in columns.items()}
     alike = [
         (one, other, correlation)
         for one, other in combinations(spreads, 2)
@@ -86,14 +86,15 @@ def _look(keys: Sequence[str]) -> Sampled:
     return Sampled(spreads, tuple(alike))
 
 
-def _spread(column: FloatVector) -> Spread | None:
+def _spread(column: FloatVector) -> Spread:
     known = column[~np.isnan(column)]
+    missing = 1 - len(known) / len(column)
     if len(known) < FEWEST:
-        return None
+        return Spread(missing)
     # Between the outer half percents, so that one odd value does not flatten the picture.
     low, high = (float(edge) for edge in np.percentile(known, [0.5, 99.5]))
     counts, _edges = np.histogram(known.clip(low, high), bins=BINS, range=(low, high if high > low else low + 1))
-    return Spread(1 - len(known) / len(column), skewness(known), tuple(counts.tolist()), low, high)
+    return Spread(missing, skewness(known), tuple(counts.tolist()), low, high)
 
 
 def _rank_correlation(one: FloatVector, other: FloatVector) -> float:

@@ -35,7 +35,7 @@ def percent(share: float | None, *, decimals: int = 0) -> str:
         return f"<{spelled('0.1%')}"
     if 0.9995 <= share < 1:
         return f">{spelled('99.9%')}"
-    if 0 < share < 0.01 or 0.99 < share < 1:
+    if 0 < share < 0.0095 or 0.9905 <= share < 1:
         decimals = max(decimals, 1)
     return spelled(f"{share:.{decimals}%}")
 

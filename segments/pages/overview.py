@@ -8,6 +8,7 @@ from django.shortcuts import render
 from django.urls import path, reverse
 from django.utils.formats import number_format
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from django.views.decorators.http import require_safe
 
 from customers.overview import everybody
@@ -84,7 +85,9 @@ def _recent_imports() -> list[RecentJob]:
             href=reverse("import", args=[one.public_id]),
             state=one.status,
             label=str(one.get_status_display()),
-            result=_("{rows} rows").format(rows=number_format(one.rows)) if one.rows is not None else "",
+            result=""
+            if one.rows is None
+            else ngettext("{rows} row", "{rows} rows", one.rows).format(rows=number_format(one.rows)),
             at=one.created_at,
         )
         for one in recent_imports(RECENT_JOBS)

@@ -196,6 +196,7 @@ def test_the_page_of_the_description_runs_no_script_of_its_own_address() -> None
         assert not inline.strip()
     assert not re.search(r"\son\w+=", page)
     assert "//" not in re.sub(r"<!--.*?-->", "", page).replace("<!DOCTYPE", ""), "something comes from elsewhere"
+    assert '<a href="/">' in page
     assert "'unsafe-inline'" not in answer["Content-Security-Policy"].split("script-src")[1].split(";")[0]
 
 

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -63,6 +64,12 @@ def test_a_chart_is_saved_as_its_table_and_a_page_is_printed_as_a_report(
     assert heads[:2] == ["Segment", "Customers"]
     assert sum(int(row[1]) for row in rows) == 200
     assert """'=HYPERLINK("x")""" in [row[0] for row in rows]
+
+    table = page.get_by_role("region", name="Segments against the average")
+    expect(table.get_by_text("far above").first).to_be_visible()
+    page.get_by_text("In standard deviations").click()
+    expect(table.get_by_text("far above").first).to_be_hidden()
+    expect(table.get_by_text(re.compile(r"^\+1\.\d\d")).first).to_be_visible()
 
     page.emulate_media(media="print")
     expect(picture.locator("canvas")).to_be_visible()

@@ -114,4 +114,6 @@ def test_names_of_people_are_text_and_nothing_else(signed_in: SignIn) -> None:
 def test_admin_pages_have_our_sidebar_too(signed_in: SignIn, admin: User) -> None:
     browser = signed_in(admin)
     for address in ("/admin/", "/admin/customers/customer/", "/admin/customers/import/", "/admin/access/apikey/"):
-        assert "/imports/" in sidebar(browser.get(address).content.decode())
+        page = browser.get(address).content.decode()
+        assert "/imports/" in sidebar(page)
+        assert re.findall(r'href="([^"]+)" class="sidebar-link"[^>]*aria-current="page"', page) == ["/admin/"]
