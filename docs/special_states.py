@@ -158,12 +158,15 @@ def visit(page: Page, other: Page, site: Site, states: dict[str, str], taken: Ta
 def on_paper(page: Page, site: Site, states: dict[str, str], taken: Taken) -> None:
     """The pages that are printed as reports, on a sheet as wide as paper."""
     page.set_viewport_size({"width": 760, "height": 1075})
-    page.emulate_media(media="print")
     for name in ("superseded", "history"):
+        page.emulate_media(media="screen")
         page.goto(site.url + states[name])
+        page.wait_for_load_state("networkidle")
+        # As a browser does that prints: charts are drawn for paper before it is laid out.
+        page.evaluate("dispatchEvent(new Event('beforeprint'))")
+        page.emulate_media(media="print")
         taken(page, f"paper-{name}")
         page.set_viewport_size({"width": 760, "height": 1075})
-    page.emulate_media(media="screen")
 
 
 @contextlib.contextmanager
@@ -264,7 +267,7 @@ def _kept(page: Page, site: Site, taken: Taken) -> None:
     """A session that ended while somebody filled in a form."""
     page.goto(f"{site.url}/segmentations/new")
     page.fill("[name=name]", "By age alone")
-    page.context.clear_cookies()
+    site.shell("from django.contrib.sessions.models import Session; Session.objects.all().delete(); print('{}')")
     with page.expect_navigation():
         page.click("main .form-actions [type=submit]")
     sign_in(page, "admin", site.password)
