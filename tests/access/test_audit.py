@@ -44,7 +44,10 @@ def test_signing_in_failing_to_and_signing_out_are_on_record_with_the_address(an
 
 
 def test_what_is_done_to_keys_is_on_record_without_their_secrets(signed_in: SignIn, admin: User) -> None:
-    signed_in(admin).post("/api-keys/new", {"name": "Shop", "expires": "30", "scopes": ["segments:read"]})
+    browser = signed_in(admin)
+    scopes = ["members:read", "segments:read"]
+    browser.post("/api-keys/new", {"name": "Shop", "expires": "30", "scopes": scopes})
+    assert "scopes: members:read, segments:read" in browser.get("/audit/").content.decode()
     key, secret = keys.create_key("Mail", scopes=["members:read"], by=admin)
     keys.rotate(key, by=admin)
     keys.revoke(key)

@@ -95,7 +95,16 @@ def test_segments_in_use_are_shown_with_size_and_share(signed_in: SignIn, viewer
 
 @pytest.mark.parametrize(
     ("share", "words_for_it"),
-    [(0.415, "42%"), (0.004, "0.4%"), (0.0001, "<0.1%"), (0, "0%"), (0.996, "99.6%"), (0.9999, ">99.9%"), (1, "100%")],
+    [
+        (0.415, "42%"),
+        (0.0097, "1%"),
+        (0.004, "0.4%"),
+        (0.0001, "<0.1%"),
+        (0, "0%"),
+        (0.996, "99.6%"),
+        (0.9999, ">99.9%"),
+        (1, "100%"),
+    ],
 )
 def test_a_share_is_said_in_whole_percent_and_never_as_nobody_or_everybody_by_rounding(
     share: float, words_for_it: str
