@@ -15,6 +15,7 @@ from django.utils.translation import gettext_noop
 
 from segmentation_site.access import audit
 from segmentation_site.access.audit import Action
+from segmentation_site.access.models import ApiKey
 from segmentation_site.access.roles import Role
 from segmentation_site.jobs.problems import Problem
 
@@ -82,6 +83,11 @@ def change(user: User, *, role: Role, is_active: bool, by: User) -> None:
 def hold(user: User) -> User:
     """The person as they are now, held until the transaction ends: nobody writes over what another has changed."""
     return User.objects.select_for_update().get(pk=user.pk)
+
+
+def usable_keys_of(user: User) -> int:
+    """How many API keys that this person made let programs in: they go on when the person does not."""
+    return ApiKey.objects.usable().filter(created_by=user).count()
 
 
 def _give(user: User, role: Role) -> None:

@@ -101,8 +101,9 @@ def test_who_comes_in_no_longer_can_be_deleted_and_the_trail_still_tells_what_th
     page = client.post(f"/people/{analyst.pk}/delete", follow=True).content.decode()
     assert "analyst may still sign in" in page
     assert User.objects.filter(pk=analyst.pk).exists()
-    client.post(f"/people/{analyst.pk}", {"role": "analyst"})
-    client.post(f"/people/{analyst.pk}/delete")
+    still = "1 API key that “analyst” made still lets programs in."
+    assert still in client.post(f"/people/{analyst.pk}", {"role": "analyst"}, follow=True).content.decode()
+    assert still in client.post(f"/people/{analyst.pk}/delete", follow=True).content.decode()
     assert not User.objects.filter(pk=analyst.pk).exists()
     assert not AccessAttempt.objects.filter(username="analyst").exists()
     assert keys.find(secret) == key

@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import path
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
@@ -107,7 +107,20 @@ def person_change(request: HttpRequest, pk: int) -> HttpResponse:
         messages.error(request, said(problem.detail))
     else:
         messages.success(request, _("“{name}” is changed.").format(name=user.username))
+        if request.POST.get("is_active") != "yes":
+            _tell_of_keys(request, user.username, room.usable_keys_of(user))
     return redirect("people")
+
+
+def _tell_of_keys(request: HttpRequest, name: str, keys: int) -> None:
+    """Whoever goes may know the secrets of keys that they made, which go on without them."""
+    if keys:
+        told = ngettext(
+            "{keys} API key that “{name}” made still lets programs in. Revoke it under “API keys” where not wanted.",
+            "{keys} API keys that “{name}” made still let programs in. Revoke them under “API keys” where not wanted.",
+            keys,
+        )
+        messages.warning(request, told.format(name=name, keys=keys))
 
 
 @requires(Deed.ADMINISTER)
@@ -125,12 +138,14 @@ def person_second_factor(request: HttpRequest, pk: int) -> HttpResponse:
 def person_delete(request: HttpRequest, pk: int) -> HttpResponse:
     """Somebody who does not come in any more is forgotten; the audit trail keeps what they did."""
     user = get_object_or_404(User, pk=pk)
+    keys = room.usable_keys_of(user)
     try:
         room.delete(user, by=cast(User, request.user))
     except Problem as problem:
         messages.error(request, said(problem.detail))
     else:
         messages.success(request, _("“{name}” is deleted.").format(name=user.username))
+        _tell_of_keys(request, user.username, keys)
     return redirect("people")
 
 
