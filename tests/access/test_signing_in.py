@@ -79,6 +79,13 @@ def test_behind_a_proxy_one_guesser_locks_out_nobody_elsewhere(analyst: User, se
     assert tries(Client(), "analyst", given.PASSWORD, **{"X-Forwarded-For": "198.51.100.7"}) == 302
 
 
+def test_a_name_that_nobody_can_have_is_refused_and_noted_nowhere(client: Client) -> None:
+    answer = client.post("/accounts/login/", {"username": "a" * 10_000, "password": "b" * 100_000})
+    assert answer.status_code == 200
+    assert "at most 150 characters" in answer.content.decode()
+    assert not AccessAttempt.objects.exists()
+
+
 def test_only_that_name_from_that_address_is_locked(analyst: User, viewer: User) -> None:
     lock(Client())
     assert tries(Client(), "viewer", given.PASSWORD) == 302
