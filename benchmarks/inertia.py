@@ -9,7 +9,8 @@ from sklearn.cluster import KMeans
 from threadpoolctl import threadpool_limits
 
 from benchmarks.measuring import Claim, Limit, Measured, Table
-from segments.kmeans.fitting import THREADS, fit
+from segments.kmeans.engines import THREADS
+from segments.kmeans.fitting import fit
 from segments.kmeans.preparing import prepare
 from segments.kmeans.shapes import Definition, FloatMatrix, Prepared
 

@@ -15,7 +15,7 @@ from segmentation_site.database.partitions import drop_partition, load_partition
 from segmentation_site.jobs import leases
 from segmentation_site.jobs.models import JobStatus
 from segments import defining, running, starting
-from segments.kmeans.fitting import THREADS
+from segments.kmeans.engines import THREADS
 from segments.models import Assignment, Run, Segmentation
 
 FEATURES = ["age", "annual_income", "spending_score"]

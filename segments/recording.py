@@ -3,23 +3,26 @@
 Callers hold the segmentation's row lock, so that sequences become visible in ascending order.
 """
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import numpy as np
 from django.db import connection
+from django.db.models import Count
 from psycopg import sql
 
 from customers.columns import joined
-from segmentation_site.database.copying import binary_rows, copy_in
+from segmentation_site.database import copying
 from segments.kmeans.shapes import IntVector
 from segments.models import Assignment, Change, Run, Segmentation, SegmentProfile
 
 _CHANGES = sql.Identifier(Change._meta.db_table)
 _ASSIGNMENTS = sql.Identifier(Assignment._meta.db_table)
-_PROFILES = sql.Identifier(SegmentProfile._meta.db_table)
-_SEGMENTATIONS = sql.Identifier(Segmentation._meta.db_table)
 # Enough for a hash join of two runs of some million customers.
 _MEMORY = "256MB"
+# From how many on who joins is told over a connection of its own: below, opening one takes longer than it saves.
+MANY = 50_000
 
 
 def record_publication(run: Run, *, before: int | None) -> int:
@@ -132,64 +135,77 @@ def record_scoring(run: Run, *, scored: sql.Identifier, looked_at: sql.Identifie
     )
 
 
-def record_joining(run: Run, customer_ids: IntVector, segment_ids: IntVector) -> int:
-    """That customers joined who were nowhere before: (n,) int64 each, in the order in which they are told.
+@contextmanager
+def record_joining(run: Run, customer_ids: IntVector, segment_ids: IntVector) -> Iterator[None]:
+    """That customers joined who were nowhere before, while the block puts them there.
 
-    COPY writes them in half the time of a statement that looks for them.
+    (n,) int64 each, in the order in which they are told. Many are written over a connection of their own at the same
+    time, and are committed before the caller is: nobody sees entries beyond the segmentation's last change, and who
+    writes there next throws away what a caller left that did not get so far.
     """
-    last = Segmentation.objects.values_list("last_change", flat=True).get(pk=run.segmentation_id)
-    count = len(customer_ids)
-    constant = np.full(count, run.segmentation_id, dtype=np.int64)
-    copy_in(
-        sql.SQL(
-            "COPY {} (segmentation_id, sequence, kind, customer_id, external_id, from_segment_id, to_segment_id,"
-            " run_id) FROM STDIN (FORMAT binary)"
-        ).format(_CHANGES),
-        binary_rows(
-            [
-                constant,
-                np.arange(last + 1, last + count + 1, dtype=np.int64),
-                Change.Kind.JOINED.value,
-                customer_ids,
-                "",
-                None,
-                segment_ids,
-                np.full(count, run.pk, dtype=np.int64),
-            ]
-        ),
-    )
-    Segmentation.objects.filter(pk=run.segmentation_id).update(last_change=last + count)
-    return count
+    key, count = run.segmentation_id, len(customer_ids)
+    last = _last_change(key)
+    numbers = np.arange(last + 1, last + count + 1, dtype=np.int64)
+    columns: list[IntVector | str | None] = [_all(key, count), numbers, Change.Kind.JOINED.value, customer_ids]
+    columns += ["", None, segment_ids, _all(run.pk, count)]
 
-
-def recount(run_id: int) -> None:
-    """Let the segments of a published run tell how many they are now; what they look like stays as the run saw it."""
-    with connection.cursor() as cursor:
-        cursor.execute(
+    def write() -> None:
+        # Whoever writes clears: two transactions would wait for each other without the database's knowing.
+        _clear(key, beyond=last)
+        copying.copy_in(
             sql.SQL(
-                """
-                UPDATE {profiles} AS profile SET size = counted.size, share = counted.size::float8 / counted.everybody
-                FROM (
-                    SELECT one.id, coalesce(members.size, 0) AS size,
-                        greatest(1, (SELECT count(*) FROM {assignments} WHERE run_id = {run})) AS everybody
-                    FROM {profiles} AS one
-                    LEFT JOIN (
-                        SELECT segment_id, count(*) AS size FROM {assignments} WHERE run_id = {run} GROUP BY 1
-                    ) AS members ON members.segment_id = one.segment_id
-                    WHERE one.run_id = {run} AND one.segment_id IS NOT NULL
-                ) AS counted
-                WHERE profile.id = counted.id
-                """
-            ).format(
-                profiles=_PROFILES,
-                assignments=_ASSIGNMENTS,
-                run=sql.Literal(run_id),
-            )
+                "COPY {} (segmentation_id, sequence, kind, customer_id, external_id, from_segment_id, to_segment_id,"
+                " run_id) FROM STDIN (FORMAT binary)"
+            ).format(_CHANGES),
+            copying.binary_rows(columns),
         )
+
+    if count < MANY:
+        yield
+        write()
+    else:
+        with copying.meanwhile(write):
+            yield
+    Segmentation.objects.filter(pk=key).update(last_change=last + count)
+
+
+def sizes(run_id: int) -> Counter[int]:
+    """How many each segment of a run has now, by the segment's primary key."""
+    everybody = Assignment.objects.filter(run_id=run_id).order_by()
+    return Counter(dict(everybody.values_list("segment_id").annotate(Count("customer_id"))))
+
+
+def recount(run_id: int, counted: Counter[int] | None = None) -> None:
+    """Let the segments of a published run tell how many they are now; what they look like stays as the run saw it.
+
+    Who knows what `sizes` would say spares the pass over everybody.
+    """
+    now = sizes(run_id) if counted is None else counted
+    everybody = max(1, now.total())
+    profiles = list(SegmentProfile.objects.filter(run_id=run_id, segment__isnull=False).only("id", "segment_id"))
+    for profile in profiles:
+        profile.size = now[profile.segment_id or 0]
+        profile.share = profile.size / everybody
+    SegmentProfile.objects.bulk_update(profiles, ["size", "share"])
+
+
+def _all(key: int, count: int) -> IntVector:
+    return np.full(count, key, dtype=np.int64)
+
+
+def _last_change(segmentation_id: int) -> int:
+    return Segmentation.objects.values_list("last_change", flat=True).get(pk=segmentation_id)
+
+
+def _clear(segmentation_id: int, *, beyond: int) -> None:
+    """Throw away entries that do not count, because who told them died before customers were put there."""
+    Change.objects.filter(segmentation_id=segmentation_id, sequence__gt=beyond).delete()
 
 
 def _record(segmentation_id: int, found: sql.Composed) -> int:
     """Append what the query finds, in the order of customers, with the next sequences."""
+    last = _last_change(segmentation_id)
+    _clear(segmentation_id, beyond=last)
     with connection.cursor() as cursor:
         cursor.execute("SELECT set_config('work_mem', %s, true)", [_MEMORY])
         cursor.execute(
@@ -198,19 +214,16 @@ def _record(segmentation_id: int, found: sql.Composed) -> int:
                 INSERT INTO {changes} (
                     segmentation_id, sequence, kind, customer_id, external_id, from_segment_id, to_segment_id, run_id
                 )
-                SELECT {segmentation}, last_change + row_number() OVER (ORDER BY customer_id), found.*
-                FROM ({found}) AS found, (SELECT last_change FROM {segmentations} WHERE id = {segmentation}) AS last
+                SELECT {segmentation}, {last} + row_number() OVER (ORDER BY customer_id), found.*
+                FROM ({found}) AS found
                 """
             ).format(
                 changes=_CHANGES,
                 segmentation=sql.Literal(segmentation_id),
-                segmentations=_SEGMENTATIONS,
+                last=sql.Literal(last),
                 found=found,
             )
         )
         count = max(0, int(cursor.rowcount))
-        cursor.execute(
-            sql.SQL("UPDATE {} SET last_change = last_change + %s WHERE id = %s").format(_SEGMENTATIONS),
-            [count, segmentation_id],
-        )
+    Segmentation.objects.filter(pk=segmentation_id).update(last_change=last + count)
     return count

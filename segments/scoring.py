@@ -5,6 +5,7 @@ what was found, so that a worker that dies loses nothing and repeats nothing; wh
 """
 
 import logging
+from collections import Counter
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,8 +28,9 @@ from segments.signals import drift_detected
 
 logger = logging.getLogger(__name__)
 
-# Changes of customers that are looked at in one transaction.
-CHANGES_AT_ONCE = 500_000
+# Changes of customers that are looked at in one transaction: with many features fewer, so that memory stays bounded.
+CHANGES_AT_ONCE = 1_000_000
+VALUES_AT_ONCE = 8_000_000
 
 _ASSIGNMENTS = sql.Identifier(Assignment._meta.db_table)
 _SCORED, _LOOKED_AT = sql.Identifier("scored_customers"), sql.Identifier("customers_looked_at")
@@ -76,9 +78,10 @@ def _score_next(key: int) -> int | None:
             if segmentation.scored_until is None:
                 Segmentation.objects.filter(pk=key).update(scored_until=last)
             return None
-        until = columns.change_after(segmentation.scored_until, CHANGES_AT_ONCE) or last
-        changed = Between(segmentation.scored_until, until)
         in_use = _in_use(segmentation)
+        at_once = min(CHANGES_AT_ONCE, VALUES_AT_ONCE // len(in_use.model.names)) if in_use else CHANGES_AT_ONCE
+        until = columns.change_after(segmentation.scored_until, at_once) or last
+        changed = Between(segmentation.scored_until, until)
         entries = _write(in_use, changed) if in_use else 0
         Segmentation.objects.filter(pk=key).update(scored_until=until)
     return entries
@@ -111,12 +114,18 @@ def _write(in_use: _InUse, changed: Between) -> int:
     (were_there,) = read_arrays(sql.SQL("SELECT array_agg(id) FROM {}").format(_LOOKED_AT), [], ["i8"])
     is_new = ~np.isin(ids, were_there)
     entries = 0
+    sizes = None
     if is_new.any():
-        entries += _bring_in(in_use.run, [column[is_new] for column in places])
+        new = [column[is_new] for column in places]
+        if not len(were_there):
+            # Segments only grow, and by how much stands in the arrays: nobody needs to be counted again.
+            came = dict(zip(*(each.tolist() for each in np.unique(new[1], return_counts=True)), strict=True))
+            sizes = recording.sizes(in_use.run.pk) + Counter(came)
+        entries += _bring_in(in_use.run, new)
     if len(were_there):
         entries += _look_again(in_use.run, [column[~is_new] for column in places])
     if entries:
-        recording.recount(in_use.run.pk)
+        recording.recount(in_use.run.pk, sizes)
     return entries
 
 
@@ -137,15 +146,16 @@ def _places(in_use: _InUse, read: Columns) -> list[np.ndarray]:
 
 
 def _bring_in(run: Run, places: list[np.ndarray]) -> int:
-    """Those who were not in the run: COPY alone, into places and feed."""
-    copy_in(
-        sql.SQL(
-            "COPY {} (customer_id, segment_id, distance, runner_up_id, runner_up_distance, run_id, joined_run_id)"
-            " FROM STDIN (FORMAT binary)"
-        ).format(sql.Identifier(partition_name(Assignment._meta.db_table, run.pk))),
-        binary_rows([*places, *[np.full(len(places[0]), run.pk, dtype=np.int64)] * 2]),
-    )
-    return recording.record_joining(run, places[0], places[1])
+    """Those who were not in the run: COPY alone, into places and feed. Returns how many they are."""
+    with recording.record_joining(run, places[0], places[1]):
+        copy_in(
+            sql.SQL(
+                "COPY {} (customer_id, segment_id, distance, runner_up_id, runner_up_distance, run_id, joined_run_id)"
+                " FROM STDIN (FORMAT binary)"
+            ).format(sql.Identifier(partition_name(Assignment._meta.db_table, run.pk))),
+            binary_rows([*places, *[np.full(len(places[0]), run.pk, dtype=np.int64)] * 2]),
+        )
+    return len(places[0])
 
 
 def _look_again(run: Run, places: list[np.ndarray]) -> int:

@@ -3,15 +3,19 @@
 COPY TO handed on a row at a time is seven times slower than in chunks of 64 KB.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 import psycopg
-from django.db import connection
+from django.db import connection, transaction
 from psycopg import sql
 
 CHUNK = 64 * 1024
+# How long what is written beside a transaction waits for a lock.
+LOCK_SECONDS = 10
 
 
 def copy_in(statement: sql.Composed | sql.SQL, chunks: Iterable[bytes]) -> int:
@@ -24,6 +28,30 @@ def copy_in(statement: sql.Composed | sql.SQL, chunks: Iterable[bytes]) -> int:
             for chunk in chunks:
                 copy.write(chunk)
         return int(cursor.rowcount)
+
+
+@contextmanager
+def meanwhile(write: Callable[[], object]) -> Iterator[None]:
+    """Write over a connection of its own, in a transaction of its own, while the block goes on.
+
+    The database then writes on two cores. What was written is committed when the block is left, whether the caller's
+    transaction will be or not; what went wrong with it is raised there.
+    """
+
+    def work() -> None:
+        try:
+            with transaction.atomic():
+                with connection.cursor() as cursor:
+                    # Whoever keeps us from a row may be waiting for the caller, which the database cannot know.
+                    cursor.execute("SELECT set_config('lock_timeout', %s, true)", [f"{LOCK_SECONDS}s"])
+                write()
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(1) as pool:
+        writing = pool.submit(work)
+        yield
+        writing.result()
 
 
 def copy_out(statement: sql.Composed | sql.SQL, parameters: list[Any] | None = None) -> Iterator[bytes]:

@@ -15,6 +15,7 @@ def changes(segmentation: Segmentation, *, since: int, size: int) -> tuple[list[
     Entries of customers who are gone are left out, but for the one that says so: it has all that a tool can do.
     """
     # Sequences count up by one: a range is a page, and no planner that knows little of a new table can read further.
+    # What lies beyond the last change is still being written, or was by somebody who died.
     until = since + size
     customers = joined(sql.SQL("change.customer_id"))
     statement = sql.SQL(
@@ -25,7 +26,8 @@ def changes(segmentation: Segmentation, *, since: int, size: int) -> tuple[list[
             to_char(change.at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS at
         FROM (
             SELECT * FROM {changes}
-            WHERE segmentation_id = {segmentation} AND sequence > {since} AND sequence <= {until}
+            WHERE segmentation_id = {segmentation} AND sequence > {since}
+                AND sequence <= least({until}, (SELECT last_change FROM {segmentations} WHERE id = {segmentation}))
         ) AS change
         {join}
         LEFT JOIN {segments} AS was ON was.id = change.from_segment_id
@@ -36,6 +38,7 @@ def changes(segmentation: Segmentation, *, since: int, size: int) -> tuple[list[
     ).format(
         changes=sql.Identifier(Change._meta.db_table),
         segmentation=sql.Literal(segmentation.pk),
+        segmentations=sql.Identifier(Segmentation._meta.db_table),
         since=sql.Literal(since),
         until=sql.Literal(until),
         join=customers.join,

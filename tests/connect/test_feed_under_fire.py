@@ -10,7 +10,7 @@ from django.db import close_old_connections, connections
 
 from customers import erasing, writing
 from customers.models import Customer
-from segments import publishing, scoring
+from segments import publishing, recording, scoring
 from segments.models import Assignment, Change, Run, Segment, Segmentation
 from tests.api.calling import Caller, data
 from tests.segments import given
@@ -62,7 +62,11 @@ class Puller:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_puller_that_stores_one_number_ends_equal_to_the_database(segmentation: Segmentation) -> None:
+def test_a_puller_that_stores_one_number_ends_equal_to_the_database(
+    segmentation: Segmentation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Whoever joins is told ahead of time, as many are.
+    monkeypatch.setattr(recording, "MANY", 1)
     runs = []
     for seed, k in enumerate((5, 4, 3, 6)):
         given.redefine(segmentation, k=k)

@@ -16,10 +16,10 @@ from customers import erasing, writing
 from customers.models import Customer
 from segmentation_site.access.models import AuditEntry
 from segmentation_site.jobs.models import JobStatus
-from segments import scoring, starting
+from segments import recording, scoring, starting
 from segments.browsing.members import Members
 from segments.kmeans.model import Model, score
-from segments.models import Run, Segmentation, SegmentProfile
+from segments.models import Change, Run, Segmentation, SegmentProfile
 from tests import given as given_all
 from tests.api.answers import problem
 from tests.api.calling import Caller, data
@@ -171,6 +171,52 @@ def test_changes_are_looked_at_in_portions(published: Run, monkeypatch: pytest.M
     assert is_where_the_model_sees_everybody(published)
 
 
+def test_many_who_come_are_told_beside_being_put_there(published: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recording, "MANY", 5)
+    monkeypatch.setattr(scoring, "CHANGES_AT_ONCE", 8)
+    puller = Puller(published.segmentation)
+    puller.pull(page_size=1000)
+    before = puller.since
+    writing.write([{"external_id": f"new{n}", "annual_income": 20 + n, "spending_score": n} for n in range(20)])
+    writing.write([{"external_id": "1", "annual_income": 130, "spending_score": 5}])
+    assert scoring.score_changes() == 21
+    assert [one["sequence"] for one in puller.pull()] == list(range(before + 1, before + 22))
+    assert puller.places == members(published)
+    assert is_where_the_model_sees_everybody(published)
+    profiles = SegmentProfile.objects.filter(run=published, segment__isnull=False)
+    assert sum(profiles.values_list("size", flat=True)) == 220
+    assert sum(profiles.values_list("share", flat=True)) == pytest.approx(1)
+
+
+@pytest.mark.parametrize("erased", [[], ["1"]], ids=["scored next", "erased next"])
+def test_what_a_worker_told_before_it_died_is_heard_by_nobody(
+    published: Run, erased: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recording, "MANY", 5)
+    puller = Puller(published.segmentation)
+    puller.pull(page_size=1000)
+    before, places = puller.since, members(published)
+    writing.write([{"external_id": f"new{n}", "annual_income": 20 + n, "spending_score": n} for n in range(9)])
+
+    def die(*_: object) -> None:
+        raise SystemExit
+
+    with monkeypatch.context() as dying:
+        dying.setattr(recording, "recount", die)
+        with pytest.raises(SystemExit):
+            scoring.score_changes()
+    assert Change.objects.filter(segmentation_id=published.segmentation_id, sequence__gt=before).count() == 9
+    assert puller.pull(page_size=1000) == []
+    assert members(published) == places
+    erasing.erase(erased)
+    assert scoring.score_changes() == 9
+    told = puller.pull()
+    assert [one["sequence"] for one in told] == list(range(before + 1, before + len(told) + 1))
+    assert [one["type"] for one in told] == ["erased"] * len(erased) + ["joined"] * 9
+    assert puller.places == members(published)
+    assert is_where_the_model_sees_everybody(published)
+
+
 def test_a_real_worker_looks_by_itself(published: Run, worker: Any) -> None:
     from tests.given import eventually
 
@@ -209,11 +255,17 @@ _step = st.one_of(
 )
 
 
-@for_all(steps=st.lists(_step, min_size=3, max_size=10))
+@for_all(steps=st.lists(_step, min_size=3, max_size=10), many=st.sampled_from([1, recording.MANY]))
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_whatever_happens_the_feed_tells_who_is_where_and_the_model_agrees(
-    steps: list[tuple[Any, ...]], transactional_db: None
+    steps: list[tuple[Any, ...]], many: int, transactional_db: None
 ) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(recording, "MANY", many)
+        _live_through(steps)
+
+
+def _live_through(steps: list[tuple[Any, ...]]) -> None:
     from segments.defining import delete_segmentation
 
     for old in Segmentation.objects.all():
