@@ -14,7 +14,7 @@ from django.db import connection
 from django.test import Client
 
 from customers import erasing, importing, starting, undoing, writing
-from customers.models import Customer, Edit, Import, RejectedRow, SavedMapping, Transaction, Undo
+from customers.models import WRITERS_LOCK, Customer, Edit, Import, RejectedRow, SavedMapping, Transaction, Undo
 from segmentation_site.access.models import AuditEntry
 from segmentation_site.jobs import leases
 from segmentation_site.jobs.leases import Lease
@@ -149,6 +149,15 @@ def test_somebody_who_is_erased_while_a_file_is_on_its_way_does_not_come_in_with
     assert counts(one) == (1, 0, 0, 1)
     assert values("age") == {"2": 40}
     assert not one.file
+
+
+def test_erasing_waits_for_whoever_writes_customers() -> None:
+    imported(HEADER + "1,ada@example.org,30\n")
+    with given.somebody_holds(f"SELECT pg_advisory_xact_lock({WRITERS_LOCK})"):
+        erased = given.aside(lambda: erasing.erase(["1"]))
+        given.wait_for_somebody_who_waits()
+        assert Customer.objects.exists()
+    assert erased.result() == ["1"]
 
 
 def test_taking_back_an_import_brings_nobody_back_who_was_erased_since() -> None:

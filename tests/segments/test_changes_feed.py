@@ -8,14 +8,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from customers import undoing
+from customers import erasing, undoing
 from customers.models import Customer, Import, Undo
 from segmentation_site.jobs import leases
 from segmentation_site.jobs.models import JobStatus
 from segments import publishing, storing
 from segments.browsing.members import Members
 from segments.kmeans.shapes import Fit
-from segments.models import Run, Segment, Segmentation, SegmentProfile
+from segments.models import Assignment, Run, Segment, Segmentation, SegmentProfile
 from tests.api.calling import Caller
 from tests.customers.given import imported
 
@@ -140,6 +140,19 @@ def test_who_left_before_being_gone_is_told_to_have_left() -> None:
     take_back(brought)
     assert [(entry["type"], entry["external_id"]) for entry in puller.pull()] == [("left", "1"), ("left", "2")]
     assert puller.places == {}
+
+
+def test_who_is_erased_is_in_no_run_and_told_of_also_where_they_were_no_members() -> None:
+    segmentation, _, segments = segmentation_of(range(1, 4))
+    draft = run_with(segmentation, segments, {"1": 0, "2": 1})
+    publishing.publish(run_with(segmentation, segments, {"1": 0}), by=None)
+    puller = Puller(segmentation)
+    puller.pull()
+    erasing.erase(["1", "2"])
+    told = [(entry["type"], entry["external_id"], entry["from_segment_id"]) for entry in puller.pull()]
+    assert told == [("erased", "1", segments[0].public_id), ("erased", "2", None)]
+    assert not Assignment.objects.filter(run_id__in=[draft.pk, segmentation.published_run_id]).exists()
+    assert puller.places == members(segmentation) == {}
 
 
 def take_back(one: Import) -> None:

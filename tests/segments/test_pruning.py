@@ -5,6 +5,7 @@ import pytest
 from segments import pruning
 from segments.models import Assignment, Segmentation
 from segments.publishing import Pruned, publish
+from tests import given as anywhere
 from tests.segments import given
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -25,3 +26,15 @@ def test_the_run_in_use_and_the_newest_others_are_kept(segmentation: Segmentatio
     assert old.candidates.exists(), "what it found is kept"
     with pytest.raises(Pruned):
         publish(old, by=None)
+
+
+def test_a_run_that_is_put_to_use_at_that_moment_is_kept(segmentation: Segmentation, settings: object) -> None:
+    settings.RUNS_KEPT = 1  # type: ignore[attr-defined]
+    runs = [given.run(segmentation), given.run(segmentation)]
+    held = f"SELECT 1 FROM segments_segmentation WHERE id = {segmentation.pk} FOR NO KEY UPDATE"
+    with anywhere.somebody_holds(held) as publishing:
+        pruned = anywhere.aside(pruning.prune)
+        anywhere.wait_for_somebody_who_waits()
+        publishing.execute("UPDATE segments_segmentation SET published_run_id = %s", [runs[0].pk])
+        publishing.commit()
+    assert pruned.result() == 0
