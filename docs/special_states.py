@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
-from playwright.sync_api import Page
+from playwright.sync_api import Page, Route
 
 ROOT = Path(__file__).resolve().parent.parent
 Taken = Callable[[Page, str], None]
@@ -313,7 +313,7 @@ def _told(other: Page, site: Site, taken: Taken) -> None:
     """Pages that say what went wrong. Nothing of the site fails when it is told to."""
     for name, body in site.shell(TOLD).items():
 
-        def answer(route, body: str = body) -> None:  # type: ignore[no-untyped-def]
+        def answer(route: Route, *, body: str = body) -> None:
             route.fulfill(status=500, content_type="text/html", body=body)
 
         other.route(f"{site.url}/told-{name}", answer)
