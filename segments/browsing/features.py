@@ -147,9 +147,9 @@ def _option(key: str, label: FeatureLabel, distribution: Distribution | None, sp
         missing = distribution.unknown / customers if customers else 0.0
         bars = _bars([one.count for one in distribution.bins], [spelled(said(one.label)) for one in distribution.bins])
         blocked = _blocked(distribution, missing)
-    return FeatureOption(
-        key, label.label, label.unit, _note(key, label, missing, spread), blocked, bars, label.is_category
-    )
+    # Where there are no customers there is nothing to know of them.
+    note = _note(key, label, missing, spread) if distribution or spread or label.is_category else ""
+    return FeatureOption(key, label.label, label.unit, note, blocked, bars, label.is_category)
 
 
 def _blocked(distribution: Distribution, missing: float) -> str:
