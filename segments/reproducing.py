@@ -61,11 +61,12 @@ def reproduce(run: Run, *, threads: int = THREADS, engine: EngineChoice = Engine
 def _refit(run: Run, model: Model, prepared: Prepared, engine: Engine, found: Reproduction) -> None:
     start = warming.before(Run.objects.filter(public_id=model.fit.get("from") or "").first())
     for k, inertia in run.candidates.order_by("k").values_list("k", "inertia"):
-        fit = fitting.fit(prepared, k, seed=run.seed, engine=engine)
-        fit, _warning = warming.gone_on(start, prepared, fit, engine=engine)
-        if not np.isclose(fit.inertia, inertia, rtol=found.tolerance):
-            found.differences.append(f"With {k} segments the inertia was {inertia!r} and is {fit.inertia!r}.")
+        outline = fitting.search(prepared, k, seed=run.seed, engine=engine)
+        outline, _warning = warming.gone_on(start, prepared, outline, engine=engine)
+        if not np.isclose(outline.inertia, inertia, rtol=found.tolerance):
+            found.differences.append(f"With {k} segments the inertia was {inertia!r} and is {outline.inertia!r}.")
         if k == run.k:
+            fit = engine.partition(outline.centroids, iterations=outline.iterations, restarts=outline.n_init)
             _compare(run, model, prepared, fit, found)
 
 

@@ -1,9 +1,12 @@
 """Carrying out a run, from reading to draft: the phases in the order in which they happen. Workers only."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from importlib.metadata import version
+from typing import TypeVar
 
 import numpy as np
 from django.db import transaction
@@ -18,13 +21,15 @@ from segments import judging, placing, publishing, reading, storing, warming
 from segments.browsing.moves import count_moves
 from segments.charts import PALETTE
 from segments.kmeans import choosing, drifting, fitting, matching, measuring, preparing, profiling
-from segments.kmeans.engines import THREADS, TOLERANCE, Engine
+from segments.kmeans.engines import THREADS, TOLERANCE, Check, Engine
 from segments.kmeans.matches import Matching
 from segments.kmeans.model import Model, ModelMismatch, ModelSegment
 from segments.kmeans.naming import suggest_names
-from segments.kmeans.shapes import Choice, Definition, Fit, FloatVector, Measured, Prepared, Profile
+from segments.kmeans.shapes import Choice, Definition, Fit, FloatVector, Measured, Outline, Prepared, Profile
 from segments.models import Candidate, Origin, Run, Segment
 from segments.timetable import Timetable
+
+T = TypeVar("T")
 
 FAR_PERCENTILE = 99
 
@@ -58,9 +63,12 @@ def execute(run: Run, lease: Lease[Run]) -> None:
     start = warming.before(run.segmentation.published_run) if run.origin != Origin.ASKED else None
     with placing.opened(place, prepared, run) as engine:
         tried = _try_each_k(run, prepared, definition, lease, start, engine)
-    choice, measured = _choose(run, prepared, tried, lease)
-    fit = tried[choice.k].fit
-    everybody, profiles = _profile(run, prepared, tried[choice.k], everything, lease)
+        choice, measured = _choose(run, prepared, tried, lease)
+        chosen = tried[choice.k]
+        fit = engine.partition(
+            chosen.outline.centroids, iterations=chosen.outline.iterations, restarts=chosen.outline.n_init
+        )
+    everybody, profiles = _profile(run, prepared, fit, chosen, everything, lease)
     lease.phase(gettext_noop("storing"))
     with lease.writing():
         baseline = run.segmentation.published_run
@@ -78,7 +86,7 @@ def execute(run: Run, lease: Lease[Run]) -> None:
             silhouette=measured.silhouette,
             verdict=choice.verdict.value,
             reason=choice.reason,
-            warnings=[*prepared.warnings, *([_sentence(tried[choice.k].warning)] if tried[choice.k].warning else [])],
+            warnings=[*prepared.warnings, *([_sentence(chosen.warning)] if chosen.warning else [])],
             measures={"null_silhouette": choice.null_silhouette},
             model=_model(run, prepared, fit, segments, columns.sha256, start, engine).to_json(),
             matching=(matched.to_json() if matched else {}) | moves,
@@ -89,7 +97,7 @@ def execute(run: Run, lease: Lease[Run]) -> None:
         if run.publish_when_done:
             _publish(run)
         elif run.origin != Origin.ASKED:
-            _publish_by_rule(run, tried[choice.k].warning)
+            _publish_by_rule(run, chosen.warning)
 
 
 def _values(definition: Definition) -> int:
@@ -114,13 +122,20 @@ def _prepare(columns: Columns, definition: Definition, lease: Lease[Run]) -> Pre
 
 @dataclass(frozen=True, slots=True)
 class Tried:
-    """One value of k: its fit, its measures, and how stable each of its groups is, (k,)."""
+    """One value of k: its measures, and how separate and how stable each of its groups is, in the outline's order."""
 
-    fit: Fit
+    outline: Outline
     measured: Measured
     separation: measuring.Separation
     stability: FloatVector
     warning: str = ""
+
+    def places_of(self, fit: Fit) -> list[int]:
+        """(k,) for each group of its fit the place in the outline: sizes that single precision made out almost equal
+        may come in another order.
+        """
+        centroids = self.outline.centroids.tolist()
+        return [centroids.index(centroid) for centroid in fit.centroids.tolist()]
 
 
 def _try_each_k(
@@ -137,29 +152,52 @@ def _try_each_k(
     with lease.writing():
         run.candidates.all().delete()
     tried: dict[int, Tried] = {}
-    for done, k in enumerate(numbers):
-        lease.progress(done)
-        started = time.perf_counter()
-        try:
-            fit = fitting.fit(prepared, k, seed=run.seed, check=lease.check, engine=engine)
-        except fitting.TooFewDistinctRows as error:
+    for one in _each(numbers, lambda k: _try(k, run.seed, prepared, lease.check, start, engine), engine.at_once):
+        if isinstance(one, fitting.TooFewDistinctRows):
             if tried:
                 break
-            raise CannotSegment(detail=str(error)) from error
-        fit, warning = warming.gone_on(start, prepared, fit, engine=engine)
-        separation = measuring.separation(prepared, fit, salt=run.seed)
-        measured = measuring.measure(prepared, fit, salt=run.seed, known=separation)
-        stability = measuring.stability(prepared, fit, salt=run.seed, check=lease.check)
-        measured = replace(
-            measured,
-            stability=float(stability.min()),
-            prediction_strength=measuring.prediction_strength(prepared, k, salt=run.seed, check=lease.check),
-            seconds=time.perf_counter() - started,
-        )
-        tried[k] = Tried(fit, measured, separation, stability, warning)
+            raise CannotSegment(detail=str(one)) from one
+        tried[one.outline.k] = one
         with lease.writing():
-            _store_candidate(run, measured)
+            _store_candidate(run, one.measured)
+        lease.progress(len(tried))
     return tried
+
+
+def _each(numbers: Sequence[int], work: Callable[[int], T], at_once: int) -> Iterator[T]:
+    """What the work makes of each number, in their order; so many are worked on at once. No further ones are begun
+    when whoever asked stops asking.
+    """
+    with ThreadPoolExecutor(at_once) as threads:
+        under_way = deque(threads.submit(work, number) for number in numbers)
+        try:
+            while under_way:
+                yield under_way.popleft().result()
+        finally:
+            for one in under_way:
+                one.cancel()
+
+
+def _try(
+    k: int, seed: int, prepared: Prepared, check: Check, start: warming.Before | None, engine: Engine
+) -> Tried | fitting.TooFewDistinctRows:
+    """One k, fitted and measured. No query: several of these are made at once."""
+    started = time.perf_counter()
+    try:
+        outline = fitting.search(prepared, k, seed=seed, check=check, engine=engine)
+    except fitting.TooFewDistinctRows as error:
+        return error
+    outline, warning = warming.gone_on(start, prepared, outline, engine=engine)
+    separation = measuring.separation(prepared, outline, salt=seed)
+    measured = measuring.measure(prepared, outline, salt=seed, known=separation)
+    stability = measuring.stability(prepared, outline, salt=seed, check=check)
+    measured = replace(
+        measured,
+        stability=float(stability.min()),
+        prediction_strength=measuring.prediction_strength(prepared, k, salt=seed, check=check),
+        seconds=time.perf_counter() - started,
+    )
+    return Tried(outline, measured, separation, stability, warning)
 
 
 def _store_candidate(run: Run, measured: Measured) -> None:
@@ -189,15 +227,16 @@ def _choose(run: Run, prepared: Prepared, tried: Mapping[int, Tried], lease: Lea
 
 
 def _profile(
-    run: Run, prepared: Prepared, chosen: Tried, everything: Columns, lease: Lease[Run]
+    run: Run, prepared: Prepared, fit: Fit, chosen: Tried, everything: Columns, lease: Lease[Run]
 ) -> tuple[Profile, list[Profile]]:
     lease.phase(gettext_noop("profiling"))
+    places = chosen.places_of(fit)
     return profiling.profile(
         prepared,
-        chosen.fit,
+        fit,
         salt=run.seed,
-        silhouettes=chosen.separation.by_group,
-        stabilities=[float(value) for value in chosen.stability],
+        silhouettes=[chosen.separation.by_group[place] for place in places],
+        stabilities=[float(chosen.stability[place]) for place in places],
         categories=[
             profiling.Category(key, everything.values[:, everything.keys.index(key)], levels)
             for key, levels in everything.levels.items()

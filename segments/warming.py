@@ -8,7 +8,7 @@ from segments.browsing import words
 from segments.kmeans import fitting, matching
 from segments.kmeans.engines import Engine
 from segments.kmeans.model import Model, ModelMismatch
-from segments.kmeans.shapes import Fit, Prepared
+from segments.kmeans.shapes import Outline, Prepared
 from segments.models import Run
 
 # A start from nowhere that is better by more than this is told of.
@@ -28,7 +28,7 @@ def before(run: Run | None) -> Before | None:
     return Before(run.public_id, Model.from_json(run.model)) if run is not None and run.model else None
 
 
-def gone_on(start: Before | None, prepared: Prepared, cold: Fit, *, engine: Engine) -> tuple[Fit, str]:
+def gone_on(start: Before | None, prepared: Prepared, cold: Outline, *, engine: Engine) -> tuple[Outline, str]:
     """The fit that goes on from the segments of before, and a sentence where one from nowhere is much better.
 
     The cold fit itself where there is nothing to go on from: no model, other features, or another number of segments.

@@ -10,10 +10,10 @@ import numpy as np
 
 from segments.kmeans.engines import Check
 from segments.kmeans.engines.local import limited
-from segments.kmeans.fitting import SideBySide
 from segments.kmeans.measuring import VALID_STABILITY, silhouettes
 from segments.kmeans.model import nearest_two
 from segments.kmeans.shapes import Choice, FloatMatrix, Measured, Prepared, Verdict
+from segments.kmeans.sidebyside import SideBySide
 from segments.kmeans.wording import gettext_noop
 
 SMALLEST_SHARE = 0.02

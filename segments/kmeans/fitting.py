@@ -6,16 +6,15 @@ and single precision; what they find goes on in scikit-learn, in double.
 """
 
 from collections.abc import Iterable, Sequence
-from typing import TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 from sklearn.cluster import kmeans_plusplus
 
-from segments.kmeans.engines import MAX_ITERATIONS, THREADS, TOLERANCE, Check, Ended, Engine, no_check
-from segments.kmeans.engines.local import Local, ended_on, limited
+from segments.kmeans.engines import MAX_ITERATIONS, THREADS, Check, Ended, Engine, no_check
+from segments.kmeans.engines.local import Local, ended_on, limited, of_many
 from segments.kmeans.model import squared_distances
-from segments.kmeans.shapes import Fit, FloatMatrix, FloatVector, IntVector, Prepared
+from segments.kmeans.shapes import Fit, FloatMatrix, Outline, Prepared
+from segments.kmeans.sidebyside import SideBySide
 from segments.kmeans.wording import gettext_noop
 
 # Up to here every restart runs on everything; above, only the best of a sample do.
@@ -37,10 +36,6 @@ SAMPLE_FOR_POLISH = 100_000
 MARGIN_ON_SAMPLE, CANDIDATES, POLISHING_PASSES = 0.02, 12, 10
 MARGIN_POLISHED = 0.01
 MARGIN_ENDED = 0.002
-# Values worked on at once, 4 bytes each: they stay in a core's own cache.
-VALUES_AT_ONCE = 200_000
-
-Single: TypeAlias = npt.NDArray[np.float32]
 
 
 class TooFewDistinctRows(ValueError):
@@ -71,8 +66,16 @@ def fit(
     between steps and may raise to stop. `engine` passes over everybody, this machine unless another is given; samples
     are worked on here. Raises TooFewDistinctRows.
     """
-    _refuse_too_few(prepared.z, k)
     engine = engine or Local(prepared, threads=threads)
+    found = search(prepared, k, seed=seed, check=check, threads=threads, engine=engine)
+    return engine.partition(found.centroids, iterations=found.iterations, restarts=found.n_init)
+
+
+def search(
+    prepared: Prepared, k: int, *, seed: int, check: Check = no_check, threads: int = THREADS, engine: Engine
+) -> Outline:
+    """`fit`, without saying who is where."""
+    _refuse_too_few(prepared.z, k)
     if len(prepared.z) <= SMALL:
         restarts = RESTARTS_TINY if len(prepared.z) <= TINY else RESTARTS_SMALL
         best = _best_of_restarts(prepared, k, seed=seed, restarts=restarts, check=check, threads=threads, engine=engine)
@@ -80,119 +83,19 @@ def fit(
         restarts = STARTS_ON_SAMPLE
         best = _best_by_samples(prepared, k, seed=seed, check=check, threads=threads, engine=engine)
     check()
-    return engine.partition(best.centres, iterations=best.iterations, restarts=restarts)
+    return engine.outline(best.centres, iterations=best.iterations, restarts=restarts)
 
 
-def go_on(prepared: Prepared, centres: FloatMatrix, *, threads: int = THREADS, engine: Engine | None = None) -> Fit:
+def go_on(prepared: Prepared, centres: FloatMatrix, *, engine: Engine) -> Outline:
     """The partition of everybody that starting from these centres (k, c) alone leads to."""
-    engine = engine or Local(prepared, threads=threads)
     ended = engine.ended([centres])[0]
-    return engine.partition(ended.centres, iterations=ended.iterations, restarts=1)
+    return engine.outline(ended.centres, iterations=ended.iterations, restarts=1)
 
 
 def starting_centres(z: FloatMatrix, k: int, seed: int) -> FloatMatrix:
     """k-means++ centres (Arthur and Vassilvitskii 2007), (k, p)."""
     centres, _ = kmeans_plusplus(z, k, random_state=seed)
     return np.asarray(centres)
-
-
-class SideBySide:
-    """Rows (n, p) with weights (n,), 1 by default, on which many starts run side by side in single precision.
-
-    Single are (starts, k, p), in the rows' own units only on the way in and out.
-    """
-
-    def __init__(self, z: FloatMatrix, weights: IntVector | None = None) -> None:
-        self._middle = z.mean(axis=0)
-        self._unit = float(np.sqrt(z.var(axis=0).mean())) or 1.0
-        rows = ((z - self._middle) / self._unit).astype(np.float32)
-        self._weights = np.ones(len(z), np.float32) if weights is None else weights.astype(np.float32)
-        self._rows = rows
-        self._half_squares = 0.5 * np.einsum("ij,ij->i", rows, rows)
-        # With a column of ones, one product gives both distances and one sums and weights.
-        ones = np.ones((len(z), 1), np.float32)
-        self._across = np.ascontiguousarray(np.hstack([rows, ones]).T)
-        self._weighted = np.hstack([rows, ones]) * self._weights[:, None]
-
-    def best(self, k: int, random: np.random.Generator, *, starts: int, passes: int) -> FloatMatrix:
-        """(k, p) centres of the best of a few cold starts: of each some passes, of the best all."""
-        centres, inertia = self.passes(self.starts(k, starts, random), passes)
-        best = int(inertia.argmin())
-        centres, _ = self.passes(centres[best : best + 1], MAX_ITERATIONS)
-        return self.in_own_units(centres[0])
-
-    def in_own_units(self, centres: Single) -> FloatMatrix:
-        own: FloatMatrix = centres * self._unit + self._middle
-        return own
-
-    def starts(self, k: int, starts: int, random: np.random.Generator) -> Single:
-        """Greedy k-means++ (Arthur and Vassilvitskii 2007): of some rows drawn by squared distance, the best."""
-        tried = 2 + int(np.log(k))
-        chosen = np.empty((starts, k), np.int64)
-        chosen[:, 0] = _drawn(self._weights.cumsum(dtype=np.float64), random.random(starts))
-        nearest = self._half_distances(chosen[:, 0])
-        each = np.arange(starts)
-        for centre in range(1, k):
-            chances = (nearest * self._weights).cumsum(axis=1, dtype=np.float64)
-            drawn = np.array([_drawn(one, random.random(tried)) for one in chances])
-            distances = self._half_distances(drawn.ravel()).reshape(starts, tried, -1)
-            np.minimum(distances, nearest[:, None], out=distances)
-            best = (distances @ self._weights).argmin(axis=1)
-            chosen[:, centre], nearest = drawn[each, best], distances[each, best]
-        picked: Single = self._rows[chosen]
-        return picked
-
-    def passes(self, centres: Single, most: int) -> tuple[Single, Single]:
-        """At most so many passes of Lloyd for every start, each until its centres rest.
-
-        The centres, and how far the rows were from those before the last pass (inertia less a constant).
-        """
-        p = centres.shape[2]
-        centres, far = centres.copy(), np.zeros(len(centres), np.float32)
-        moving = np.arange(len(centres))
-        for _ in range(most):
-            before = centres[moving]
-            sums, reach = self._sums(before)
-            weights = sums[:, :, p:]
-            # A centre that lost its rows stays where it is.
-            after = np.divide(sums[:, :, :p], weights, out=before.copy(), where=weights > 0)
-            centres[moving], far[moving] = after, -reach
-            moving = moving[np.square(after - before).sum(axis=(1, 2)) > TOLERANCE]
-            if not len(moving):
-                break
-        return centres, far
-
-    def _sums(self, centres: Single) -> tuple[Single, Single]:
-        """Per start and group the weighted sums of its rows and their weight, (starts, k, p + 1)."""
-        starts, k, p = centres.shape
-        half_squares = 0.5 * np.einsum("skp,skp->sk", centres, centres)
-        towards = np.concatenate([centres, -half_squares[:, :, None]], axis=2).reshape(starts * k, p + 1)
-        sums = np.zeros((starts * k, p + 1), np.float32)
-        reach = np.zeros(starts, np.float32)
-        step = max(VALUES_AT_ONCE // (starts * k), 256)
-        for start in range(0, len(self._rows), step):
-            rows = slice(start, start + step)
-            # The nearest centre has the largest c·z − c²/2.
-            closeness = (towards @ self._across[:, rows]).reshape(starts, k, -1)
-            nearest = closeness.max(axis=1)
-            is_nearest = (closeness == nearest[:, None]).astype(np.float32)
-            sums += is_nearest.reshape(starts * k, -1) @ self._weighted[rows]
-            reach += nearest @ self._weights[rows]
-        return sums.reshape(starts, k, p + 1), reach
-
-    def _half_distances(self, chosen: IntVector) -> Single:
-        """(m, n) half the squared distances of the rows to m of them."""
-        half: Single = self._rows[chosen] @ -self._across[:-1]
-        half += self._half_squares
-        half += self._half_squares[chosen][:, None]
-        np.maximum(half, 0, out=half)
-        return half
-
-
-def _drawn(cumulated: FloatVector, chances: FloatVector) -> IntVector:
-    """Positions drawn in proportion to what was cumulated."""
-    drawn: IntVector = np.searchsorted(cumulated, chances * cumulated[-1], side="right").clip(max=len(cumulated) - 1)
-    return drawn
 
 
 def _inertia(ended: Ended) -> float:
@@ -251,12 +154,16 @@ def _best_by_samples(prepared: Prepared, k: int, *, seed: int, check: Check, thr
     )
     with limited(threads):
         begun = _begun(few, k, seed=seed, starts=STARTS_ON_SAMPLE, passes=FIRST_PASSES, check=check)
-        on_sample = _ranked(ended_on(sample, begun, check))
+        on_sample = _ranked(_ended(sample, begun, check))
         candidates = _worth(on_sample, MARGIN_ON_SAMPLE)[:CANDIDATES]
-        on_larger = _ranked(ended_on(larger, candidates, check, POLISHING_PASSES))
-        ended = _ranked(ended_on(larger, _worth(on_larger, MARGIN_POLISHED)[:BEST_KEPT], check))
+        on_larger = _ranked(_ended(larger, candidates, check, POLISHING_PASSES))
+        ended = _ranked(_ended(larger, _worth(on_larger, MARGIN_POLISHED)[:BEST_KEPT], check))
     is_everybody = len(larger) == len(prepared.z)
     return ended[0] if is_everybody else _ranked(engine.ended(_worth(ended, MARGIN_ENDED), check))[0]
+
+
+def _ended(z: FloatMatrix, starts: Sequence[FloatMatrix], check: Check, most: int = MAX_ITERATIONS) -> list[Ended]:
+    return ended_on(z, starts, check, most, side_by_side=of_many(z))
 
 
 def _ranked(ended: Sequence[Ended]) -> list[Ended]:

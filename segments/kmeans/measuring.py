@@ -7,14 +7,16 @@ import numpy as np
 
 from segments.kmeans.engines import Check
 from segments.kmeans.engines.local import limited
-from segments.kmeans.fitting import SideBySide
 from segments.kmeans.model import nearest_two
-from segments.kmeans.shapes import Fit, FloatMatrix, FloatVector, IntVector, Measured, Prepared
+from segments.kmeans.shapes import Fit, FloatMatrix, FloatVector, IntVector, Measured, Outline, Prepared
+from segments.kmeans.sidebyside import SideBySide
 
 # A silhouette of n rows costs n²; its sampling error is about .25 / √n, so .0025 here.
 SAMPLE_FOR_SILHOUETTE = 10_000
 # Distances between so many rows and as many others are held at once: half a megabyte, which stays in a core's cache.
 BLOCK = 256
+# Of more rows than these, distances in single precision: their errors even out far below that of the sample.
+FEW = 2_000
 SAMPLE_FOR_STABILITY = 2_000
 BOOTSTRAPS, FEWEST_BOOTSTRAPS = 40, 12
 VALID_STABILITY = 0.75
@@ -31,7 +33,7 @@ class Separation:
     by_group: list[float | None]
 
 
-def separation(prepared: Prepared, fit: Fit, *, salt: int) -> Separation:
+def separation(prepared: Prepared, fit: Fit | Outline, *, salt: int) -> Separation:
     """Silhouettes of at most 10,000 hashed rows; None for a group that the sample misses."""
     z, labels = _sample(prepared, fit, salt)
     if not _can_compare(labels):
@@ -41,7 +43,7 @@ def separation(prepared: Prepared, fit: Fit, *, salt: int) -> Separation:
     return Separation(float(values.mean()), by_group)
 
 
-def measure(prepared: Prepared, fit: Fit, *, salt: int, known: Separation | None = None) -> Measured:
+def measure(prepared: Prepared, fit: Fit | Outline, *, salt: int, known: Separation | None = None) -> Measured:
     """Inertia and sizes of everybody.
 
     Silhouette (`known`, if it is already), Davies-Bouldin and Calinski-Harabasz of at most 10,000 hashed rows.
@@ -57,13 +59,14 @@ def measure(prepared: Prepared, fit: Fit, *, salt: int, known: Separation | None
         calinski_harabasz=ratio,
         smallest_share=float(sizes.min() / len(prepared.ids)),
         smallest_size=int(sizes.min()),
-        simplified_silhouette=simplified_silhouette(fit),
+        simplified_silhouette=fit.simplified_silhouette,
     )
 
 
-def _sample(prepared: Prepared, fit: Fit, salt: int) -> tuple[FloatMatrix, IntVector]:
+def _sample(prepared: Prepared, fit: Fit | Outline, salt: int) -> tuple[FloatMatrix, IntVector]:
     rows = prepared.sample(SAMPLE_FOR_SILHOUETTE, salt)
-    return prepared.z[rows], fit.labels[rows]
+    z = prepared.z[rows]
+    return z, nearest_two(z, fit.centroids).nearest
 
 
 def _can_compare(labels: IntVector) -> bool:
@@ -94,9 +97,10 @@ def silhouettes(z: FloatMatrix, labels: IntVector) -> FloatVector:
 
 
 def _distances_to_groups(z: FloatMatrix, sizes: IntVector) -> FloatMatrix:
-    """(n, k) sums of each row's distances to the rows of each group; the rows lie group by group."""
+    """(n, k) sums of each row's distances to the rows of each group, in some unit; the rows lie group by group."""
     z = z - z.mean(axis=0)
-    squares, ones = np.einsum("ij,ij->i", z, z)[:, None], np.ones((len(z), 1))
+    z = (z / (np.sqrt(np.square(z).mean()) or 1.0)).astype(np.float64 if len(z) <= FEW else np.float32)
+    squares, ones = np.einsum("ij,ij->i", z, z)[:, None], np.ones((len(z), 1), z.dtype)
     # One product gives x² − 2xy + y².
     left = np.hstack([-2 * z, ones, squares])
     right = np.ascontiguousarray(np.hstack([z, squares, ones]).T)
@@ -135,7 +139,7 @@ def spread(z: FloatMatrix, labels: IntVector) -> tuple[float, float]:
     return float(overlaps.max(axis=1).mean()), ratio
 
 
-def stability(prepared: Prepared, fit: Fit, *, salt: int, check: Check) -> FloatVector:
+def stability(prepared: Prepared, fit: Fit | Outline, *, salt: int, check: Check) -> FloatVector:
     """How well each group is found again in bootstrap samples: its mean Jaccard similarity, (k,).
 
     clusterboot of Hennig 2007: at least .75 is valid, at least .85 highly stable, under .6 not to be trusted.
@@ -143,7 +147,8 @@ def stability(prepared: Prepared, fit: Fit, *, salt: int, check: Check) -> Float
     would find themselves again. 40 resamples, or 12 when these put every group above .75 by three standard errors.
     """
     rows = prepared.sample(SAMPLE_FOR_STABILITY, salt)
-    z, labels = prepared.z[rows], fit.labels[rows]
+    z = prepared.z[rows]
+    labels = nearest_two(z, fit.centroids).nearest
     random = np.random.default_rng([salt, fit.k])
     similarities: list[FloatVector] = []
     with limited():
@@ -190,14 +195,6 @@ def _kept_together(counts: IntVector) -> float:
     pairs = sizes * (sizes - 1)
     kept = (counts * (counts - 1)).sum(axis=1)
     return float((kept[pairs > 0] / pairs[pairs > 0]).min(initial=1.0))
-
-
-def simplified_silhouette(fit: Fit) -> float:
-    """The mean of 1 − d1/d2 of everybody, from the two nearest centroids: cheap and exact, and not the silhouette."""
-    apart = np.divide(
-        fit.distance, fit.runner_up_distance, out=np.ones(len(fit.distance)), where=fit.runner_up_distance > 0
-    )
-    return float(1 - apart.mean())
 
 
 def _is_surely_valid(similarities: Sequence[FloatVector]) -> bool:

@@ -197,6 +197,39 @@ class Fit:
     def sizes(self) -> IntVector:
         return np.bincount(self.labels, minlength=self.k)
 
+    @property
+    def simplified_silhouette(self) -> float:
+        """The mean of 1 − d1/d2 of everybody, from the two nearest centroids: cheap, and not the silhouette."""
+        apart = np.divide(
+            self.distance, self.runner_up_distance, out=np.ones(len(self.distance)), where=self.runner_up_distance > 0
+        )
+        return float(1 - apart.mean())
+
+
+@dataclass(frozen=True, slots=True)
+class Outline:
+    """A partition of everybody without who is where: what is kept of every number of groups that is tried.
+
+    centroids  (k, p) float64, prepared space, in the stable order      sizes  (k,) int64
+    inertia and simplified_silhouette are of everybody; of many rows in single precision
+    """
+
+    centroids: FloatMatrix
+    sizes: IntVector
+    inertia: float
+    simplified_silhouette: float
+    iterations: int
+    n_init: int
+
+    @classmethod
+    def of(cls, fit: Fit) -> Self:
+        """That of a fit."""
+        return cls(fit.centroids, fit.sizes, fit.inertia, fit.simplified_silhouette, fit.iterations, fit.n_init)
+
+    @property
+    def k(self) -> int:
+        return len(self.centroids)
+
 
 @dataclass(frozen=True, slots=True)
 class Measured:

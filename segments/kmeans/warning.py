@@ -55,8 +55,9 @@ def skewness(values: FloatVector) -> float:
     centred = values - values.mean()
     # Within -1 and 1 no power overflows.
     centred /= np.abs(centred).max() or 1.0
-    spread = float((centred**2).mean())
-    return float((centred**3).mean()) / spread**1.5 if spread else 0.0
+    squares = centred * centred
+    spread = float(squares.mean())
+    return float(squares @ centred) / len(centred) / spread**1.5 if spread else 0.0
 
 
 def _about_missing(choices: Sequence[FeatureChoice], raw: FloatMatrix) -> list[str]:

@@ -224,7 +224,7 @@ def test_the_curve_grows_while_the_run_still_works(segmentation: Segmentation) -
         onlooker.join()
 
     leases.carry_out(Run, run.pk, beating_while(look_from_another_connection))
-    assert seen == [("running", 1), ("running", 2), ("running", 3)]
+    assert seen == [("running", 1), ("running", 2), ("running", 3), ("running", 4)]
 
 
 def test_cancelling_a_run_keeps_nothing_of_its_results(segmentation: Segmentation) -> None:

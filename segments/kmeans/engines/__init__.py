@@ -10,7 +10,7 @@ from typing import Protocol
 
 import numpy as np
 
-from segments.kmeans.shapes import Fit, FloatMatrix, IntVector
+from segments.kmeans.shapes import Fit, FloatMatrix, IntVector, Outline
 
 MAX_ITERATIONS = 300
 # Of the mean variance of the features: when all centres together moved by less, squared, they rest.
@@ -43,11 +43,18 @@ class Engine(Protocol):
         """As the model's JSON calls it."""
 
     @property
+    def at_once(self) -> int:
+        """How many numbers of groups it may be asked about at once, from threads."""
+
+    @property
     def versions(self) -> dict[str, str]:
         """Library → version, of what it needs beyond what every run does."""
 
     def ended(self, starts: Sequence[FloatMatrix], check: Check = no_check) -> list[Ended]:
         """Lloyd's passes from each of these centres (k, c) until they rest; `check` may raise between passes."""
+
+    def outline(self, centres: FloatMatrix, *, iterations: int, restarts: int) -> Outline:
+        """What `partition` would come to, in the stable order."""
 
     def partition(self, centres: FloatMatrix, *, iterations: int, restarts: int) -> Fit:
         """Everybody to the nearest of these centres, groups in the stable order."""

@@ -1,8 +1,11 @@
-"""The engine of this machine: scikit-learn's Lloyd, in double precision, on one thread unless asked otherwise."""
+"""The engine of this machine, on one thread unless asked otherwise: scikit-learn's Lloyd in double precision where
+there are few rows, our own passes in single precision where there are many.
+"""
 
+import os
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from functools import cache
+from functools import cache, cached_property
 
 import numpy as np
 from sklearn.cluster import KMeans
@@ -10,7 +13,13 @@ from threadpoolctl import ThreadpoolController
 
 from segments.kmeans.engines import MAX_ITERATIONS, THREADS, TOLERANCE, Check, Ended, no_check, stable_order
 from segments.kmeans.model import nearest_two
-from segments.kmeans.shapes import Fit, FloatMatrix, Prepared
+from segments.kmeans.shapes import Fit, FloatMatrix, Outline, Prepared
+from segments.kmeans.sidebyside import SideBySide
+
+# Up to here scikit-learn's double precision costs nothing.
+FEW = 10_000
+# Each takes memory of its own.
+MOST_AT_ONCE = 4
 
 
 @cache
@@ -37,14 +46,32 @@ class Local:
         self._in_order = prepared.z if is_ascending else prepared.z[np.argsort(prepared.ids)]
 
     @property
+    def at_once(self) -> int:
+        """One for each core: what each computes stays on one thread, so no bit depends on this."""
+        return min(os.cpu_count() or 1, MOST_AT_ONCE)
+
+    @property
     def versions(self) -> dict[str, str]:
         """None beyond what every run computes with."""
         return {}
 
+    @cached_property
+    def _side_by_side(self) -> SideBySide | None:
+        return of_many(self._in_order)
+
     def ended(self, starts: Sequence[FloatMatrix], check: Check = no_check) -> list[Ended]:
         """One after the other."""
         with limited(self._threads):
-            return ended_on(self._in_order, starts, check)
+            return ended_on(self._in_order, starts, check, side_by_side=self._side_by_side)
+
+    def outline(self, centres: FloatMatrix, *, iterations: int, restarts: int) -> Outline:
+        """One pass where there are many rows."""
+        if self._side_by_side is None:
+            return Outline.of(self.partition(centres, iterations=iterations, restarts=restarts))
+        with limited(self._threads):
+            sizes, inertia, simplified = self._side_by_side.outlined(centres)
+        order = stable_order(centres, sizes)
+        return Outline(centres[order], sizes[order], inertia, simplified, iterations, restarts)
 
     def partition(self, centres: FloatMatrix, *, iterations: int, restarts: int) -> Fit:
         """Everybody, in the order in which they came."""
@@ -52,15 +79,32 @@ class Local:
             return partition(self._z, centres, iterations=iterations, restarts=restarts)
 
 
+def of_many(z: FloatMatrix) -> SideBySide | None:
+    """These rows for our own passes; None where they are few."""
+    return SideBySide(z) if len(z) > FEW else None
+
+
 def ended_on(
-    z: FloatMatrix, starts: Sequence[FloatMatrix], check: Check = no_check, most: int = MAX_ITERATIONS
+    z: FloatMatrix,
+    starts: Sequence[FloatMatrix],
+    check: Check = no_check,
+    most: int = MAX_ITERATIONS,
+    *,
+    side_by_side: SideBySide | None = None,
 ) -> list[Ended]:
-    """Where Lloyd's passes over these rows (n, c), at most so many, end from each start (k, c)."""
+    """Where Lloyd's passes over these rows (n, c), at most so many, end from each start (k, c).
+
+    `side_by_side` are the rows as it has them, where they are many.
+    """
     found = []
     for centres in starts:
         check()
-        fitted = lloyd(z, centres, most)
-        found.append(Ended(fitted.cluster_centers_, float(fitted.inertia_), int(fitted.n_iter_)))
+        ended = side_by_side.ended(centres, check, most) if side_by_side else None
+        if ended is None:
+            # Of few rows; or a centre lost all of its rows, and scikit-learn finds a new place for it.
+            fitted = lloyd(z, centres, most)
+            ended = Ended(fitted.cluster_centers_, float(fitted.inertia_), int(fitted.n_iter_))
+        found.append(ended)
     return found
 
 

@@ -20,7 +20,7 @@ from segments.kmeans.engines import MAX_ITERATIONS, TOLERANCE, Check, Ended, no_
 from segments.kmeans.engines.needs import LIBRARIES, obstacle
 from segments.kmeans.engines.snapshot import ROWS_AT_ONCE, Snapshot
 from segments.kmeans.model import nearest_two
-from segments.kmeans.shapes import BoolMatrix, Fit, FloatMatrix, FloatVector, Prepared
+from segments.kmeans.shapes import BoolMatrix, Fit, FloatMatrix, FloatVector, Outline, Prepared
 from segments.kmeans.wording import gettext_noop
 
 if TYPE_CHECKING:
@@ -143,6 +143,8 @@ class Spark:
     """
 
     name = "spark"
+    # Its machines share one question.
+    at_once = 1
 
     def __init__(self, session: "SparkSession", prepared: Prepared, folder: Path, *, salt: int) -> None:
         """folder: a place that this machine and Spark's see under the same path; what is in it is thrown away."""
@@ -179,6 +181,10 @@ class Spark:
             Ended(self._snapshot.to_own(one), float(far) * self._snapshot.unit**2, int(passes_made))
             for one, far, passes_made in zip(centres, inertia, iterations, strict=True)
         ]
+
+    def outline(self, centres: FloatMatrix, *, iterations: int, restarts: int) -> Outline:
+        """That of the partition."""
+        return Outline.of(self.partition(centres, iterations=iterations, restarts=restarts))
 
     def partition(self, centres: FloatMatrix, *, iterations: int, restarts: int) -> Fit:
         """One pass for the order of the groups, one that writes everybody's assignment as Parquet."""

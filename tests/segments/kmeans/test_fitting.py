@@ -130,3 +130,33 @@ def test_a_fit_can_be_stopped_between_restarts() -> None:
     with pytest.raises(Stop):
         fit(prepared(blobs(300)), 3, seed=0, check=check)
     assert calls == 3
+
+
+def test_the_outline_of_many_rows_is_that_of_their_partition_to_single_precision() -> None:
+    everybody = prepared(blobs(30_000))
+    engine = local.Local(everybody)
+    found = fitting.search(everybody, 6, seed=7, engine=engine)
+    partition = engine.partition(found.centroids, iterations=1, restarts=1)
+
+    assert found.inertia == pytest.approx(partition.inertia, rel=1e-6)
+    assert found.simplified_silhouette == pytest.approx(partition.simplified_silhouette, abs=1e-5)
+    np.testing.assert_allclose(found.sizes, partition.sizes, atol=2)
+
+
+def test_passes_over_many_rows_end_where_those_in_double_precision_do() -> None:
+    everybody = prepared(blobs(30_000))
+    start = fitting.starting_centres(everybody.z, 6, 3)
+    (found,) = local.Local(everybody).ended([start])
+
+    expected = local.lloyd(everybody.z, start)
+    np.testing.assert_allclose(found.centres, expected.cluster_centers_, atol=1e-2)
+    assert found.inertia == pytest.approx(expected.inertia_, rel=1e-3)
+
+
+def test_a_centre_that_loses_all_of_many_rows_finds_others() -> None:
+    everybody = prepared(blobs(30_000, groups=3))
+    nowhere = np.array([[0.0] * 3, [1.0] * 3, [1e6] * 3])
+    (found,) = local.Local(everybody).ended([nowhere])
+
+    assert fit(everybody, 3, seed=0).inertia == pytest.approx(found.inertia, rel=0.5)
+    assert np.abs(found.centres).max() < 100
