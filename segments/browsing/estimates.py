@@ -43,4 +43,4 @@ def _in_words(took: list[float], customers: int, usual: tuple[float, float]) -> 
     start, per_million = usual
     seconds = median(took) if took else start + per_million * customers / 1e6
     # Nobody counts on tenths.
-    return in_words(timedelta(seconds=max(1, round(seconds))))
+    return in_words(timedelta(seconds=max(1, round(seconds)))).replace(" ", "\u00a0")
