@@ -117,3 +117,10 @@ def test_admin_pages_have_our_sidebar_too(signed_in: SignIn, admin: User) -> Non
         page = browser.get(address).content.decode()
         assert "/imports/" in sidebar(page)
         assert re.findall(r'href="([^"]+)" class="sidebar-link"[^>]*aria-current="page"', page) == ["/admin/"]
+
+
+def test_a_form_that_has_expired_says_so_on_a_page_that_has_its_styles(viewer: User) -> None:
+    browser = Client(enforce_csrf_checks=True)
+    page = browser.post("/accounts/login/", {"username": viewer.username}).content.decode()
+    assert "This form has expired" in page
+    assert "css/failure" in page
