@@ -20,10 +20,9 @@ from django.utils.translation import gettext_noop
 from psycopg import sql
 
 from customers import forgetting, purchases, suppressing, targets
-from customers.files import checking, mapping, reading, sampling
-from customers.files.mapping import MappedColumn
+from customers.files import checking, mapping, planning, reading, sampling
+from customers.files.planning import Plan
 from customers.files.reading import LINE
-from customers.files.sampling import Sample
 from customers.merging import CUSTOMERS, Merged, Merging, Rules
 from customers.models import Customer, Import, ImportKey, ImportMode, RejectedRow, lock_writers
 from customers.problems import file_problems_told
@@ -69,8 +68,7 @@ class _Table:
 
     one: Import
     file: BinaryIO
-    sample: Sample
-    mapped: tuple[MappedColumn, ...]
+    plan: Plan
     kept: list[pl.DataFrame] = field(default_factory=list)
     people: list[pl.DataFrame] = field(default_factory=list)
     # The suppression list as it was when reading began.
@@ -78,7 +76,7 @@ class _Table:
 
     @property
     def keys(self) -> list[str]:
-        return [one.column.key for one in self.mapped]
+        return [one.column.key for one in self.plan.mapped]
 
     def forget(self) -> None:
         """Begin anew."""
@@ -93,11 +91,11 @@ class _Table:
             raise _ListGrew
 
     def pieces(self) -> Iterator[reading.Piece]:
-        return reading.read_table(self.file, self.sample.dialect, len(self.sample.headers))
+        return reading.read_table(self.file, self.plan.dialect, len(self.plan.headers))
 
     def checked(self) -> Iterator[checking.Checked]:
         for piece in self.pieces():
-            yield checking.check(piece, self.mapped, self.sample.headers)
+            yield checking.check(piece, self.plan.mapped, self.plan.headers)
 
     def keep(self, rows: pl.DataFrame) -> None:
         """Remember by what the rows of the file are told from each other."""
@@ -165,7 +163,7 @@ def execute(one: Import, lease: Lease[Import]) -> None:
         _opened(one) as file,
         tempfile.SpooledTemporaryFile(max_size=REJECTED_IN_MEMORY) as spool,
     ):
-        table = _look(one, file)
+        table = _planned(one, file)
         rejected = _RejectedRows(table, spool)
         is_done = _import_first(table, rejected, lease)
         while not is_done:
@@ -220,7 +218,7 @@ def _import_beside(table: _Table, rejected: _RejectedRows, lease: Lease[Import])
 def _stage_and_merge(table: _Table, rejected: _RejectedRows, lease: Lease[Import]) -> None:
     one = table.one
     with lease.writing():
-        staged = Staged(one, targets.staged_columns(one, table.mapped))
+        staged = Staged(one, targets.staged_columns(one, table.plan.mapped))
         accepted = _check_and_stage(table, staged, rejected, lease)
         accepted -= _give_back(table, staged, rejected, _superseded(table))
         accepted -= _give_back(table, staged, rejected, _suppressed(table))
@@ -286,16 +284,19 @@ def _opened(one: Import) -> Iterator[BinaryIO]:
         yield cast(BinaryIO, file)
 
 
-def _look(one: Import, file: BinaryIO) -> _Table:
+def _planned(one: Import, file: BinaryIO) -> _Table:
     columns = targets.columns(one)
+    if "plan" in one.params:
+        return _Table(one, file, Plan.from_json(one.params["plan"], columns))
+    # It was queued by a release that kept none.
     options = sampling.ReadingOptions.from_json(one.reading)
     sample = sampling.take_sample(file, mapping.known_headers(columns), options=options)
-    return _Table(one, file, sample, mapping.apply(sample, columns, one.mapping))
+    return _Table(one, file, planning.plan(sample, columns, one.mapping))
 
 
 def _check_and_stage(table: _Table, staging: _Staging, rejected: _RejectedRows, lease: Lease[Import]) -> int:
     """Every row into staging or among the rejected ones; the number of the former."""
-    lease.phase(gettext_noop("checking"), reading.count_rows(table.file, table.sample.dialect))
+    lease.phase(gettext_noop("checking"), reading.count_rows(table.file, table.plan.dialect))
     accepted = 0
     for checked, written in ahead((checked, staging.written(checked.accepted)) for checked in table.checked()):
         rejected.add(checked.rejected)
@@ -328,5 +329,5 @@ def _give_back(table: _Table, staging: _Staging, rejected: _RejectedRows, reason
         return 0
     staging.remove(list(reasons))
     for piece in table.pieces():
-        rejected.add(checking.give_back(piece, reasons, table.sample.headers))
+        rejected.add(checking.give_back(piece, reasons, table.plan.headers))
     return len(reasons)

@@ -23,7 +23,7 @@ from django.utils.translation import gettext_noop
 
 from customers import targets
 from customers.files import mapping as file_mapping
-from customers.files import sampling
+from customers.files import planning, sampling
 from customers.files.sampling import ReadingOptions, Sample
 from customers.files.schema import Column
 from customers.models import EmptyCells, Import, ImportKey, ImportMode, ImportStatus, SavedMapping
@@ -217,7 +217,7 @@ def start(one: Import, choices: Choices, *, ring: bool = True) -> Import:
         one.key = _key(one, sample, choices.mapping)
         columns = targets.columns(one)
         complete = file_mapping.complete(sample, columns, choices.mapping)
-        file_mapping.apply(sample, columns, complete)
+        plan = planning.plan(sample, columns, complete)
     _refuse_what_cannot_be_told_apart(one, complete, choices)
     values = {
         "mapping": complete,
@@ -227,6 +227,7 @@ def start(one: Import, choices: Choices, *, ring: bool = True) -> Import:
         "reading": one.reading,
         "source": one.source,
         "key": one.key,
+        "params": {"plan": plan.to_json()},
     }
     with transaction.atomic():
         waiting = Import.objects.filter(pk=one.pk, status=ImportStatus.UPLOADED)

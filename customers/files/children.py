@@ -1,27 +1,25 @@
 """Formats that are dangerous to open are opened by a child process, which has limits of memory and of time.
 
 A workbook of 514 kB once took 1.5 GB. The child (`customers.files.peeking`) gets the file on its standard input and
-writes frames on its standard output: one byte for the kind, four for the length, then that many bytes. A frame of kind
-END comes last; when it does not come, the child has met its limits.
+writes `frames` on its standard output.
 """
 
 import json
 import os
 import shutil
 import signal
-import struct
 import subprocess
 import sys
 import tempfile
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from itertools import cycle
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from customers.files.frames import END, HEADER, PROBLEM, TURN
 from customers.files.schema import BLOCK_BYTES, Bomb, DamagedFile, FileProblem, TooSlow
 from customers.files.wording import gettext_noop
-
-JSON, ARROW, PROBLEM, END = b"J", b"A", b"P", b"."
-HEADER = struct.Struct(">cQ")
 
 SAMPLE_MEMORY = 512 * 1024**2
 ROWS_MEMORY = 3 * 1024**3
@@ -40,6 +38,36 @@ def ask(file: BinaryIO, job: Mapping[str, Any], *, memory: int, seconds: int) ->
 
     Raises Bomb, TooSlow or DamagedFile when it does not come to an end, or the problem that it found.
     """
+    with _asked(file, job, memory, seconds) as answers:
+        yield from answers
+
+
+def ask_in_turns(
+    file: BinaryIO, jobs: Sequence[Mapping[str, Any]], *, memory: int, seconds: int
+) -> Generator[tuple[bytes, bytes]]:
+    """The frames of several children that read one file at once, a turn of each after the other; they share `memory`.
+
+    Raises as `ask`.
+    """
+    with ExitStack() as stack:
+        asked = [stack.enter_context(_asked(file, job, memory // len(jobs), seconds)) for job in jobs]
+        for answers in cycle(asked):
+            for kind, content in answers:
+                if kind == TURN:
+                    break
+                yield kind, content
+            else:
+                # Nothing was left for this one, and so is nothing for those whose turn comes later.
+                break
+        for answers in asked:
+            yield from answers
+
+
+@contextmanager
+def _asked(
+    file: BinaryIO, job: Mapping[str, Any], memory: int, seconds: int
+) -> Iterator[Iterator[tuple[bytes, bytes]]]:
+    """A child at work, and what it answers."""
     with tempfile.TemporaryFile() as copy:
         file.seek(0)
         shutil.copyfileobj(file, copy, BLOCK_BYTES)
@@ -54,7 +82,7 @@ def ask(file: BinaryIO, job: Mapping[str, Any], *, memory: int, seconds: int) ->
             env={**{name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}, **_FRUGAL},
         )
         try:
-            yield from _frames(child, memory, seconds)
+            yield _frames(child, memory, seconds)
         finally:
             child.kill()
             child.communicate()

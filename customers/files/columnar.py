@@ -6,7 +6,7 @@ from typing import Any, BinaryIO
 
 import polars as pl
 
-from customers.files.children import ARROW
+from customers.files.frames import ARROW
 from customers.files.pieces import LINE, cell_name
 from customers.files.schema import MOST_COLUMNS, Bomb, NestedColumns, TooManyColumns
 from customers.files.wording import gettext_noop

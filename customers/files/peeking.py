@@ -6,6 +6,7 @@ format   "xlsx" or "parquet"                      memory, seconds   limits of th
 rows     how many of the first rows, null for all  sheet            of a workbook, null for the first with rows
 first    line where the rows begin                width            how many columns the rows have
 decimal  how numbers are written as text
+turn     of a workbook: the first part of the sheet that it reads, from 0; each `sharers` parts later comes the next
 
 The answer to a job with `rows` is one frame with the first rows.
 """
@@ -18,7 +19,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, BinaryIO
 
-from customers.files.children import END, HEADER, JSON, PROBLEM
+from customers.files.frames import END, HEADER, JSON, PROBLEM
 from customers.files.plaintext import HEAD_BYTES
 from customers.files.schema import Bomb, DamagedFile, FileProblem
 from customers.files.wording import gettext_noop

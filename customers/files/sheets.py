@@ -1,5 +1,7 @@
 """Workbooks and Parquet files as pieces of rows; a child process opens them, see `children`."""
 
+import io
+import os
 from collections.abc import Iterator
 from typing import BinaryIO
 
@@ -7,13 +9,19 @@ import orjson
 import polars as pl
 
 from customers.files import children
+from customers.files.frames import ARROW
 from customers.files.pieces import LINE, BrokenRow, Piece, cell_name, is_clean
-from customers.files.sampling import Dialect
+from customers.files.sampling import XLSX, Dialect
 from customers.files.wording import gettext_noop
+
+# Two take two thirds of the time of one, as what is parsed has to be written, too; sheets pack at 1:10.
+MOST_SHARERS = 2
+SHARED_FROM, SHARED_TO = 512 * 1024, 64 * 1024**2
 
 
 def read(file: BinaryIO, dialect: Dialect, width: int) -> Iterator[Piece]:
     """The rows below the header. Raises Bomb, TooSlow, DamagedFile, NoSheet."""
+    sharers = 1 if dialect.format != XLSX or dialect.is_gzipped else _sharers(file)
     job = {
         "format": dialect.format,
         "rows": None,
@@ -21,10 +29,18 @@ def read(file: BinaryIO, dialect: Dialect, width: int) -> Iterator[Piece]:
         "first": dialect.rows_from,
         "width": width,
         "decimal": dialect.decimal,
+        "sharers": sharers,
     }
-    answers = children.ask(file, job, memory=children.ROWS_MEMORY, seconds=children.ROWS_SECONDS)
+    jobs = [{**job, "turn": turn} for turn in range(sharers)]
+    answers = children.ask_in_turns(file, jobs, memory=children.ROWS_MEMORY, seconds=children.ROWS_SECONDS)
     for kind, content in answers:
-        yield _of_arrow(content, width) if kind == children.ARROW else _of_json(content, width)
+        yield _of_arrow(content, width) if kind == ARROW else _of_json(content, width)
+
+
+def _sharers(file: BinaryIO) -> int:
+    """How many children read a workbook: a small one is read before a second is there, a huge one needs the memory."""
+    size = file.seek(0, io.SEEK_END)
+    return min(MOST_SHARERS, os.cpu_count() or 1) if SHARED_FROM <= size <= SHARED_TO else 1
 
 
 def _of_arrow(content: bytes, width: int) -> Piece:

@@ -1,26 +1,22 @@
-"""XLSX workbooks, in the child process: what they unpack to is counted, then calamine reads them.
+"""XLSX workbooks, in the child process: what they unpack to is counted, and calamine reads them."""
 
-Calamine gives nothing for a cell with an error, such as #N/A; so such cells are made text in the workbook's XML first.
-"""
-
-import copy
 import datetime as dt
 import io
 import re
-import tempfile
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
-from typing import IO, Any, BinaryIO, cast
+from itertools import islice
+from typing import IO, Any, BinaryIO
 
 import orjson
 from python_calamine import CalamineSheet, CalamineWorkbook, PasswordError, SheetTypeEnum, SheetVisibleEnum
 
-from customers.files.children import JSON
+from customers.files import cutting
+from customers.files.frames import JSON, TURN
 from customers.files.schema import Bomb, EmptyFile, EncryptedWorkbook, NoSheet, NotText
 from customers.files.wording import gettext_noop
 
 MOST_ENTRIES = 100
-MOST_UNPACKED = 1024**3
 # Sheets pack at 1:10 to 1:40.
 MOST_RATIO = 250
 FREE_BYTES = 100 * 1024**2
@@ -37,15 +33,13 @@ _LONGEST_BEGINNING = 32 * 1024**2
 _END_OF_ROW = re.compile(rb"</((?:\w+:)?)row>")
 _END_OF_TEXT = re.compile(rb"</(?:\w+:)?si>")
 _SHARED_TEXT = re.compile(rb't="s"[^>]*>\s*<(?:\w+:)?v>([0-9]{1,9})<')
-_IS_SHEET = re.compile(rb"<(?:\w+:)?worksheet\b")
-_ERROR = re.compile(rb"""(<(?:\w+:)?c\s[^<>]*?\bt=)(["'])e\2""")
 
 
 def first_rows(file: BinaryIO, job: Mapping[str, Any]) -> dict[str, Any]:
     """`sheets` (their names), `sheet` (the one that was read), `rows` (text) and `lines` (their numbers)."""
     with zipfile_of(file) as archive:
         beginning = io.BytesIO()
-        _rewrite(archive, beginning, rows=job["rows"] + 1000)
+        _write_beginning(archive, beginning, rows=job["rows"] + 1000)
         _count_texts(archive, beginning.getvalue())
     workbook = _opened(beginning)
     names = _names(workbook)
@@ -64,42 +58,49 @@ def first_rows(file: BinaryIO, job: Mapping[str, Any]) -> dict[str, Any]:
 def rows(file: BinaryIO, job: Mapping[str, Any]) -> Iterator[tuple[bytes, bytes]]:
     """Pieces of a sheet: `lines`, `columns` (text by column), `broken` (line and cells of rows that are too wide),
     `blank` (a number of rows) and `last` (the last line).
+
+    Of `sharers` children each reads every so many-th part of the sheet, beginning with the one of its own `turn`, and
+    says after each that its turn is over.
     """
-    with tempfile.TemporaryFile() as rewritten:
-        with zipfile_of(file) as archive:
-            if _has_errors(archive):
-                _rewrite(archive, rewritten, rows=None)
-                file = cast(BinaryIO, rewritten)
-        workbook = _opened(file)
-        sheet = workbook.get_sheet_by_name(_chosen(_names(workbook), job["sheet"]))
-    if sheet.total_height * sheet.total_width > MOST_CELLS:
-        raise Bomb(found=gettext_noop("its sheet has more than {most:,} cells").format(most=MOST_CELLS))
-    width, decimal = job["width"], job["decimal"]
-    waiting: list[list[Any]] = []
+    sharers, cells = job["sharers"], 0
+    with zipfile_of(file) as archive:
+        taken = cutting.take(archive)
+        outline = _opened(taken.outline())
+        name = _chosen(_names(outline), job["sheet"])
+        place = outline.get_sheet_by_name(name).to_python()[0][0]
+        for part in taken.parts(taken.sheets[int(place)], job["turn"], sharers):
+            sheet = _opened(part).get_sheet_by_name(name)
+            if sheet.start is not None:
+                cells += sheet.height * (sheet.start[1] + sheet.width)
+                if cells * sharers > MOST_CELLS:
+                    raise Bomb(found=gettext_noop("its sheet has more than {most:,} cells").format(most=MOST_CELLS))
+            for piece in _pieces(sheet, job["first"], job["width"], job["decimal"]):
+                yield JSON, orjson.dumps(piece)
+            yield TURN, b""
+
+
+def _pieces(sheet: CalamineSheet, first: int, width: int, decimal: str) -> Iterator[dict[str, Any]]:
+    numbered = _numbered(sheet)
+    while some := list(islice(numbered, PIECE_ROWS)):
+        yield _piece([(line, row) for line, row in some if line >= first], width, decimal)
+
+
+def _piece(numbered: list[tuple[int, list[Any]]], width: int, decimal: str) -> dict[str, Any]:
+    blank = 0
     lines: list[int] = []
+    whole: list[list[Any]] = []
     broken: list[tuple[int, list[str]]] = []
-    blank = last = 0
-
-    def piece() -> tuple[bytes, bytes]:
-        columns = [_texts(column, decimal) for column in zip(*waiting, strict=True)]
-        found = {"lines": lines, "columns": columns or [[]] * width, "broken": broken, "blank": blank, "last": last}
-        return JSON, orjson.dumps(found)
-
-    for last, row in _numbered(sheet):
-        if last < job["first"]:
-            continue
+    for line, row in numbered:
         if not any(row) and all(cell == "" for cell in row):
             blank += 1
         elif len(row) > width and any(cell != "" for cell in row[width:]):
-            broken.append((last, [_text(cell, decimal) or "" for cell in row]))
+            broken.append((line, [_text(cell, decimal) or "" for cell in row]))
         else:
-            lines.append(last)
-            waiting.append([*row, *[""] * (width - len(row))][:width] if len(row) != width else row)
-        if len(lines) + len(broken) >= PIECE_ROWS:
-            yield piece()
-            waiting, lines, broken, blank = [], [], [], 0
-    if lines or broken or blank:
-        yield piece()
+            lines.append(line)
+            whole.append(row if len(row) == width else [*row, *[""] * (width - len(row))][:width])
+    columns = [_texts(column, decimal) for column in zip(*whole, strict=True)]
+    last = numbered[-1][0] if numbered else 0
+    return {"lines": lines, "columns": columns or [[]] * width, "broken": broken, "blank": blank, "last": last}
 
 
 def zipfile_of(file: BinaryIO) -> zipfile.ZipFile:
@@ -132,58 +133,26 @@ def zipfile_of(file: BinaryIO) -> zipfile.ZipFile:
         )
     unpacked = sum(entry.file_size for entry in entries)
     packed = sum(entry.compress_size for entry in entries)
-    if unpacked > MOST_UNPACKED or (unpacked > FREE_BYTES and unpacked > MOST_RATIO * packed):
+    if unpacked > cutting.MOST_UNPACKED or (unpacked > FREE_BYTES and unpacked > MOST_RATIO * packed):
         raise Bomb(found=gettext_noop("the workbook unpacks to {unpacked:,} bytes").format(unpacked=unpacked))
     return archive
 
 
-def _blocks(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> Iterator[bytes]:
-    """What an entry really unpacks to. Raises Bomb as soon as that is more than the directory says."""
-    unbounded = copy.copy(entry)
-    unbounded.file_size = MOST_UNPACKED + 1
-    unpacked = 0
-    with archive.open(unbounded) as member:
-        while block := member.read(_BLOCK):
-            unpacked += len(block)
-            if unpacked > entry.file_size:
-                raise Bomb(found=gettext_noop("{entry} unpacks to more than it says").format(entry=entry.filename))
-            yield block
-
-
-def _has_errors(archive: zipfile.ZipFile) -> bool:
-    """Whether a cell of any sheet may hold an error; unpacks everything once, and so counts it."""
-    found = False
-    for entry in archive.infolist():
-        end = b""
-        for block in _blocks(archive, entry):
-            found = found or b't="e"' in block or b"t='e'" in block or b't="e"' in end + block[:5]
-            end = block[-5:]
-    return found
-
-
-def _rewrite(archive: zipfile.ZipFile, target: IO[bytes], rows: int | None) -> None:
-    """The workbook with errors as text, and with the first `rows` of each sheet only."""
-    with zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as rewritten:
+def _write_beginning(archive: zipfile.ZipFile, target: IO[bytes], rows: int) -> None:
+    """The workbook with the first `rows` of each sheet only."""
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as written:
         for entry in archive.infolist():
             if not entry.filename.casefold().endswith((".xml", ".rels")):
                 continue
-            with rewritten.open(zipfile.ZipInfo(entry.filename), "w", force_zip64=True) as member:
-                blocks = _blocks(archive, entry)
+            with written.open(zipfile.ZipInfo(entry.filename), "w", force_zip64=True) as member:
+                blocks = cutting.blocks(archive, entry)
                 beginning = next(blocks, b"")
-                if not _IS_SHEET.search(beginning[:4096]):
-                    member.write(beginning)
-                    for block in blocks:
-                        member.write(block)
+                if cutting.is_sheet(beginning):
+                    member.write(cutting.without_errors(_beginning(beginning, blocks, rows)))
                     continue
-                if rows is not None:
-                    member.write(_ERROR.sub(rb'\1"str"', _beginning(beginning, blocks, rows)))
-                    continue
-                left = beginning
+                member.write(beginning)
                 for block in blocks:
-                    cut = left.rfind(b">") + 1
-                    member.write(_ERROR.sub(rb'\1"str"', left[:cut]))
-                    left = left[cut:] + block
-                member.write(_ERROR.sub(rb'\1"str"', left))
+                    member.write(block)
 
 
 def _beginning(beginning: bytes, blocks: Iterator[bytes], rows: int) -> bytes:
@@ -219,7 +188,7 @@ def _lengths_of_texts(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> Itera
     if not entry.filename.casefold().endswith("sharedstrings.xml"):
         return
     left = b""
-    for block in _blocks(archive, entry):
+    for block in cutting.blocks(archive, entry):
         *ended, left = _END_OF_TEXT.split(left + block)
         if len(left) > MOST_OF_TEXTS:
             raise Bomb(found=f"one of its texts is longer than {MOST_OF_TEXTS // 1024**2} MB")
@@ -253,11 +222,11 @@ def _chosen(names: list[str], name: str) -> str:
 
 
 def _numbered(sheet: CalamineSheet) -> Iterator[tuple[int, list[Any]]]:
-    """The rows of a sheet from column A on, with their numbers."""
+    """The rows of a sheet from its first cell on, each from column A on, with their numbers."""
     if sheet.start is None:
         return
     left = [""] * sheet.start[1]
-    for line, row in enumerate(sheet.iter_rows(), start=1):
+    for line, row in enumerate(sheet.to_python(), start=sheet.start[0] + 1):
         yield line, [*left, *row] if left else row
 
 

@@ -4,6 +4,7 @@ import datetime as dt
 import gzip
 import io
 import zipfile
+from random import Random
 from typing import Any
 from xml.sax.saxutils import escape
 
@@ -11,7 +12,7 @@ import polars as pl
 import pytest
 
 from customers import attributes
-from customers.files import checking, mapping, reading, sampling
+from customers.files import checking, mapping, reading, sampling, sheets
 from customers.files.reading import LINE, cell_name
 from customers.files.sampling import ReadingOptions, Sample
 from customers.files.schema import BadOption, FileProblem, NoSheet
@@ -386,3 +387,34 @@ def test_how_many_rows_there_are_is_told_where_the_file_tells() -> None:
         for raw in (PEOPLE.encode(), PEOPLE_LINES.encode(), PEOPLE_PARQUET, gzip.compress(PEOPLE.encode()))
     }
     assert list(counted.values()) == [2, 2, 2, None]
+
+
+def large_sheet(*, late: str = "") -> tuple[bytes, dict[int, tuple[str | None, ...]]]:
+    """A workbook that is read in several parts by two children, with `late` near its end, and what its rows say."""
+    random = Random(1)
+    cells = {line: f"{random.getrandbits(200):x}" for line in range(2, 30_002)}
+    rows_of_it = [f'<row r="1">{text("id").format(at="A1")}{text("note").format(at="B1")}</row>']
+    for line, said in cells.items():
+        numbered = f' r="{line}"' if line % 7 else ""
+        error = f'<c r="B{line}" t="e"><v>#N/A</v></c>' if line % 100 == 0 else text(said).format(at=f"B{line}")
+        rows_of_it.append(f'<row{numbered} ht="15"><c r="A{line}"><v>{line}</v></c>{error}</row>')
+        if line == 29_000:
+            rows_of_it.append(late)
+    raw = workbook(One="".join(rows_of_it))
+    assert len(raw) > sheets.SHARED_FROM
+    return raw, {line: (str(line), "#N/A" if line % 100 == 0 else said) for line, said in cells.items()}
+
+
+@pytest.mark.parametrize("late", ["", '<!-- <row r="3"> -->'], ids=["plain", "with a comment"])
+def test_a_large_sheet_is_read_in_parts_and_comes_whole_and_in_order(late: str) -> None:
+    raw, said = large_sheet(late=late)
+    found = rows(raw)
+    assert list(found) == list(said)
+    assert found == said
+
+
+def test_a_large_sheet_that_is_damaged_near_its_end_is_refused() -> None:
+    raw, _ = large_sheet(late="<row><c</row>")
+    with pytest.raises(FileProblem) as refused:
+        rows(raw)
+    assert refused.value.code == "damaged_file"

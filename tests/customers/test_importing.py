@@ -43,6 +43,13 @@ def test_a_real_worker_carries_out_an_import_that_was_rung_for(worker: object) -
     assert values("age") == {"1": 30}
 
 
+def test_an_import_that_was_queued_without_a_plan_is_carried_out_as_well() -> None:
+    one = started(f"{HEAD}1,Female,30,40,50\n")
+    assert one.params["plan"]["headers"][0] == "CustomerID"
+    Import.objects.filter(pk=one.pk).update(params={})
+    assert counts(carried_out(one)) == (1, 0, 0, 0)
+
+
 def test_good_rows_are_saved_and_bad_ones_given_back_with_line_and_reason() -> None:
     one = imported(f"{HEAD}1,Female,30,40,50\n2,Male,abc,50,60\n3,Robot,200,-1,101\n,Male,20,20,20\n5,Male,41,60,70\n")
     assert counts(one) == (2, 0, 0, 3)
