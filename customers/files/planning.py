@@ -42,7 +42,9 @@ class Plan:
             style = Style(one["decimal"], DateOrder(one["date_order"]))
             header, position = headers[one["position"]], one["position"]
             mapped.append(MappedColumn(position, header, by_key[one["key"]], one["factor"], style))
-        dialect = {name: tuple(value) if isinstance(value, list) else value for name, value in said["dialect"].items()}
+        dialect: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value for name, value in said["dialect"].items()
+        }
         return cls(Dialect(**dialect), headers, tuple(mapped))
 
 

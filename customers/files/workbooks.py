@@ -6,7 +6,7 @@ import re
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
-from typing import IO, Any, BinaryIO
+from typing import IO, Any, BinaryIO, cast
 
 import orjson
 from python_calamine import CalamineSheet, CalamineWorkbook, PasswordError, SheetTypeEnum, SheetVisibleEnum
@@ -67,7 +67,7 @@ def rows(file: BinaryIO, job: Mapping[str, Any]) -> Iterator[tuple[bytes, bytes]
         taken = cutting.take(archive)
         outline = _opened(taken.outline())
         name = _chosen(_names(outline), job["sheet"])
-        place = outline.get_sheet_by_name(name).to_python()[0][0]
+        place = cast(float, outline.get_sheet_by_name(name).to_python()[0][0])
         for part in taken.parts(taken.sheets[int(place)], job["turn"], sharers):
             sheet = _opened(part).get_sheet_by_name(name)
             if sheet.start is not None:

@@ -414,7 +414,7 @@ def test_a_large_sheet_is_read_in_parts_and_comes_whole_and_in_order(late: str) 
 
 
 def test_a_large_sheet_that_is_damaged_near_its_end_is_refused() -> None:
-    raw, _ = large_sheet(late="<row><c</row>")
+    raw, _ = large_sheet(late='<row r="29001"><c r="A29001" t="s"><v>x</v></c></row>')
     with pytest.raises(FileProblem) as refused:
         rows(raw)
     assert refused.value.code == "damaged_file"
