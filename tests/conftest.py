@@ -47,8 +47,6 @@ def _quick_static_and_own_media(settings: object, tmp_path: Path) -> None:
         },
         "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
     }
-    # Collected files are for the real web server alone; another process may be collecting them just now.
-    settings.STATIC_ROOT = Path(os.environ["DATA_DIR"]) / "nothing-collected"  # type: ignore[attr-defined]
     # Argon2 is slow on purpose; tests make many people.
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # type: ignore[attr-defined]
 
@@ -106,15 +104,16 @@ def web(django_db_setup: None) -> Iterator[str]:
 
 
 def _collect_static_once() -> None:
-    """All processes of the suite share the collected files: whoever comes first collects, the others wait for it."""
+    """All processes of the suite share the collected files, which come into their place whole: others list it."""
     folder = Path(os.environ["DATA_DIR"])
     with (folder / "collecting.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        collected = folder / "collected"
-        if not collected.exists():
-            command = [sys.executable, "manage.py", "collectstatic", "--noinput"]
-            subprocess.run(command, cwd=ROOT, env=os.environ, check=True, stdout=subprocess.DEVNULL)
-            collected.touch()
+        if any((folder / "static").iterdir()):
+            return
+        command = [sys.executable, "manage.py", "collectstatic", "--noinput"]
+        apart = folder / "collecting"
+        subprocess.run(command, cwd=ROOT, env=os.environ | {"DATA_DIR": str(apart)}, check=True, stdout=-3)
+        (apart / "static").rename(folder / "static")
 
 
 def _answers(url: str) -> bool:

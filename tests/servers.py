@@ -22,7 +22,7 @@ if _OWNER not in os.environ:
     os.environ[_OWNER] = str(os.getpid())
     os.environ["DATA_DIR"] = tempfile.mkdtemp(prefix="seg-test-")
     # Where collected static files would be; pages are tested with the files as they stand in the tree.
-    (Path(os.environ["DATA_DIR"]) / "nothing-collected").mkdir()
+    (Path(os.environ["DATA_DIR"]) / "static").mkdir()
     _stack.callback(shutil.rmtree, os.environ["DATA_DIR"], ignore_errors=True)
 
 _folder = DataFolder(Path(os.environ["DATA_DIR"]))
