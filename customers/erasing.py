@@ -46,7 +46,7 @@ def erase(external_ids: Sequence[str], *, by: User | None = None) -> list[str]:
         Customer.objects.filter(pk__in=keys).delete()
         forgetting.forget_rejected_rows(ids, contacts)
         forgetting.forget_names_of_files_and_columns(contacts)
-        idempotency.forget(ids)
+        idempotency.forget(contacts)
         outbox.forget()
         forgetting.forget_files()
         for external_id in ids:

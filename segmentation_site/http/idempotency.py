@@ -82,9 +82,14 @@ def idempotent(handler: Handler) -> Handler:
 
 
 def forget(values: Iterable[str]) -> None:
-    """Delete the answers that hold one of these values: a tool that asks again is answered anew."""
+    """Delete the answers in which one of these values stands, as in the name of a file, in capitals or not: a tool that
+    asks again is answered anew.
+    """
     for value in values:
-        IdempotentAnswer.objects.extra(where=["position(%s::bytea in body) > 0"], params=[orjson.dumps(value)]).delete()
+        IdempotentAnswer.objects.extra(
+            where=["position(%s in lower(convert_from(body, 'UTF8'))) > 0"],
+            params=[orjson.dumps(value.strip().lower())[1:-1].decode()],
+        ).delete()
 
 
 def _lock(owner: str, key: str) -> None:

@@ -9,6 +9,7 @@ from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import User
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import CommandError, call_command
 from django.db import connection
 from django.test import Client
@@ -170,12 +171,16 @@ def test_taking_back_an_import_brings_nobody_back_who_was_erased_since() -> None
 
 
 def test_an_answer_that_names_them_is_not_given_again() -> None:
-    caller = Caller("customers:write", "customers:erase")
-    body = {"customers": [{"external_id": "1", "age": 30}]}
-    caller.post("/customers/batch", body, idempotency_key="k1")
-    assert caller.delete("/customers/1").status_code == 204
-    answer = caller.post("/customers/batch", body, idempotency_key="k1")
-    assert answer.json()["results"][0]["errors"][0]["code"] == "suppressed"
+    client = Client(headers={"Authorization": f"Bearer {Caller('imports:write').secret}"})
+    imported(HEADER + "1,ada@example.org,30\n2,bob@example.org,40\n")
+
+    def asked_twice(name: str) -> str | None:
+        form = {"file": SimpleUploadedFile(name, b"id,age\n3,30\n")}
+        return client.post("/api/v1/imports", form, headers={"Idempotency-Key": name}).get("Idempotency-Replayed")
+
+    assert [asked_twice("Ada@example.org.csv"), asked_twice("bob@example.org.csv")] == [None, None]
+    assert erasing.erase(["1"]) == ["1"]
+    assert [asked_twice("Ada@example.org.csv"), asked_twice("bob@example.org.csv")] == [None, "true"]
 
 
 def test_a_key_needs_the_right_to_erase_and_unknown_customers_are_not_found() -> None:
