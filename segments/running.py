@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from importlib.metadata import version
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from django.db import transaction
@@ -70,7 +70,9 @@ def execute(run: Run, lease: Lease[Run]) -> None:
         )
     everybody, profiles = _profile(run, prepared, fit, chosen, everything, lease)
     lease.phase(gettext_noop("storing"))
-    with lease.writing():
+    # While the database takes the assignments, this core has nothing to do.
+    with ThreadPoolExecutor(1) as aside, lease.writing():
+        looking = aside.submit(_look_at, columns, prepared, fit)
         baseline = run.segmentation.published_run
         matched = _match(baseline, prepared, fit)
         segments = _segments(run, matched, profiles)
@@ -79,6 +81,7 @@ def execute(run: Run, lease: Lease[Run]) -> None:
         storing.store_assignments(run, prepared.ids, fit, segment_ids, joined)
         storing.store_profiles(run, everybody, profiles, segments)
         moves = {"moves": count_moves(baseline.pk, run.pk)} if baseline else {}
+        snapshot = looking.result()
         lease.finish(
             k=choice.k,
             customers=len(prepared.ids),
@@ -88,10 +91,10 @@ def execute(run: Run, lease: Lease[Run]) -> None:
             reason=choice.reason,
             warnings=[*prepared.warnings, *([_sentence(chosen.warning)] if chosen.warning else [])],
             measures={"null_silhouette": choice.null_silhouette},
-            model=_model(run, prepared, fit, segments, columns.sha256, start, engine).to_json(),
+            model=_model(run, prepared, fit, segments, snapshot, start, engine).to_json(),
             matching=(matched.to_json() if matched else {}) | moves,
             baseline=baseline,
-            input_sha256=columns.sha256,
+            input_sha256=snapshot.sha256,
             read_until=read_until,
         )
         if run.publish_when_done:
@@ -281,16 +284,34 @@ def _segments(run: Run, matched: Matching | None, profiles: Sequence[Profile]) -
     return [segment for segment in segments if segment is not None]
 
 
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """What is kept of the customers as they were read: their fingerprint, what drift is measured against, and for each
+    group beyond which distance a customer is far, (k,).
+    """
+
+    sha256: str
+    reference: Mapping[str, Any]
+    far: list[float]
+
+
+def _look_at(columns: Columns, prepared: Prepared, fit: Fit) -> Snapshot:
+    return Snapshot(
+        sha256=columns.sha256,
+        reference=drifting.reference(prepared, fit),
+        far=[float(np.percentile(fit.distance[fit.labels == group], FAR_PERCENTILE)) for group in range(fit.k)],
+    )
+
+
 def _model(
     run: Run,
     prepared: Prepared,
     fit: Fit,
     segments: Sequence[Segment],
-    snapshot: str,
+    snapshot: Snapshot,
     start: warming.Before | None,
     engine: Engine,
 ) -> Model:
-    far = [float(np.percentile(fit.distance[fit.labels == group], FAR_PERCENTILE)) for group in range(fit.k)]
     return Model(
         features=prepared.specs,
         segments=tuple(
@@ -298,12 +319,12 @@ def _model(
                 segment_id=segment.public_id,
                 centroid=tuple(float(value) for value in fit.centroids[group]),
                 n=int(fit.sizes[group]),
-                far_distance=far[group],
+                far_distance=snapshot.far[group],
             )
             for group, segment in enumerate(segments)
         ),
         fit={
-            "snapshot_sha256": snapshot,
+            "snapshot_sha256": snapshot.sha256,
             "sample": None if len(prepared.ids) <= fitting.SMALL else fitting.SAMPLE_FOR_STARTS,
             "init": "k-means++",
             "from": start.run_id if start else None,
@@ -318,7 +339,7 @@ def _model(
             "threads": THREADS,
         },
         categories=prepared.categories,
-        reference=drifting.reference(prepared, fit),
+        reference=snapshot.reference,
     )
 
 
