@@ -7,6 +7,7 @@ from types import MappingProxyType
 import numpy as np
 from scipy import stats
 
+from segments.kmeans.abreast import abreast
 from segments.kmeans.model import Knots, apply_category, apply_spec, bend
 from segments.kmeans.shapes import (
     FEWEST_ROWS,
@@ -73,15 +74,17 @@ def prepare(ids: IntVector, raw: FloatMatrix, definition: Definition, *, levels:
     numbers = [at for at, name in enumerate(definition.feature_names) if name not in levels]
     others = [at for at, name in enumerate(definition.feature_names) if name in levels]
     choices = [definition.features[at] for at in numbers]
-    specs = tuple(
-        _fit_spec(choice, raw[:, at], choice.scaling or definition.scaling)
-        for at, choice in zip(numbers, choices, strict=True)
-    )
+
+    def fitted(at: int) -> FeatureSpec:
+        choice = definition.features[at]
+        return _fit_spec(choice, raw[:, at], choice.scaling or definition.scaling)
+
+    specs = tuple(abreast(fitted, numbers))
     categories = tuple(
         _fit_category(definition.features[at], raw[:, at], levels[definition.features[at].name]) for at in others
     )
     z = np.column_stack(
-        [apply_spec(spec, raw[:, at]) for spec, at in zip(specs, numbers, strict=True)]
+        abreast(lambda one: apply_spec(one[0], raw[:, one[1]]), zip(specs, numbers, strict=True))
         + [apply_category(spec, raw[:, at], levels[spec.name]) for spec, at in zip(categories, others, strict=True)]
     )
     prepared = Prepared(

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from segments.kmeans.abreast import abreast
 from segments.kmeans.sampling import hashed_order
 from segments.kmeans.shapes import CategoryProfile, FeatureProfile, Fit, FloatVector, IntVector, Prepared, Profile
 
@@ -31,10 +32,10 @@ def profile(
     """
     # Small numbers sort in linear time.
     by_group = np.split(np.argsort(fit.labels.astype(np.uint8), kind="stable"), fit.sizes.cumsum()[:-1])
-    columns = [
-        _describe(spec.name, np.ascontiguousarray(prepared.raw[:, column]), spec.impute, by_group)
-        for column, spec in enumerate(prepared.specs)
-    ]
+    columns = abreast(
+        lambda one: _describe(one[1].name, np.ascontiguousarray(prepared.raw[:, one[0]]), one[1].impute, by_group),
+        enumerate(prepared.specs),
+    )
     order = hashed_order(prepared.ids, salt)
     of_everybody, of_groups = _count_levels(categories, fit)
     whole = Profile(

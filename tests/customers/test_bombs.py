@@ -16,7 +16,8 @@ import pytest
 
 from customers.files import mapping, reading, sampling, workbooks
 from customers.files.schema import Bomb
-from tests.customers.test_formats import HEADER, PEOPLE_SHEET, number, sheet, text, workbook
+from tests.customers.test_formats import HEADER, PEOPLE_SHEET
+from tests.customers.workbooks import number, sheet, text, workbook
 
 MB = 1024 * 1024
 SHEET = "xl/worksheets/sheet1.xml"

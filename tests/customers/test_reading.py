@@ -19,8 +19,9 @@ from customers.files.mapping import MappedColumn
 from customers.files.reading import LINE, Piece, cell_name
 from customers.files.sampling import Dialect
 from customers.files.schema import BLOCK_BYTES, Column, FileProblem, Kind, LineTooLong
-from tests.customers.test_formats import looked_at, number, parquet, sheet, workbook
-from tests.customers.test_formats import text as cell_of_text
+from tests.customers.test_formats import looked_at, parquet
+from tests.customers.workbooks import number, sheet, workbook
+from tests.customers.workbooks import text as cell_of_text
 
 WIDTH = 3
 LETTERS = "ab1é ,;\"\n'="

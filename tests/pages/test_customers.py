@@ -141,6 +141,8 @@ def test_the_list_asks_the_database_as_often_for_many_as_for_few(browser: Client
 
     Customer.objects.bulk_create(Customer(external_id=f"c{number}", age=number) for number in range(50))
     Customer.objects.filter(external_id__in=[f"c{number}" for number in range(5)]).update(age=None)
+    # The first page also writes when the session was last used.
+    queries(45)
     few = queries(45)
     Customer.objects.filter(age=None).update(age=1)
     assert queries(50) == few

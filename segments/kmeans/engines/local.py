@@ -2,7 +2,6 @@
 there are few rows, our own passes in single precision where there are many.
 """
 
-import os
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from functools import cache, cached_property
@@ -11,6 +10,7 @@ import numpy as np
 from sklearn.cluster import KMeans
 from threadpoolctl import ThreadpoolController
 
+from segments.kmeans.abreast import at_once
 from segments.kmeans.engines import MAX_ITERATIONS, THREADS, TOLERANCE, Check, Ended, no_check, stable_order
 from segments.kmeans.model import nearest_two
 from segments.kmeans.shapes import Fit, FloatMatrix, Outline, Prepared
@@ -18,8 +18,6 @@ from segments.kmeans.sidebyside import SideBySide
 
 # Up to here scikit-learn's double precision costs nothing.
 FEW = 10_000
-# Each takes memory of its own.
-MOST_AT_ONCE = 4
 
 
 @cache
@@ -48,7 +46,7 @@ class Local:
     @property
     def at_once(self) -> int:
         """One for each core: what each computes stays on one thread, so no bit depends on this."""
-        return min(os.cpu_count() or 1, MOST_AT_ONCE)
+        return at_once()
 
     @property
     def versions(self) -> dict[str, str]:
