@@ -27,6 +27,30 @@ PUBLIC = {
 }
 PUBLIC_IN_ADMIN = {"login": "people sign in here", "logout": "signing out needs no right", "jsi18n": "translated words"}
 
+# The first role that may, by how a page's address begins; the longest beginning counts. What the pages themselves ask
+# for is held against this: "viewer (segments, no personal data), analyst (customers, imports, runs), manager (publish,
+# export), admin (keys, webhooks, users, erasure)".
+FIRST_ROLES = {
+    "": Role.VIEWER,
+    "customers/": Role.ANALYST,
+    "customers/<int:pk>/erase": Role.ADMIN,
+    "imports/": Role.ANALYST,
+    "runs/<str:public_id>/again": Role.ANALYST,
+    "runs/<str:public_id>/cancel": Role.ANALYST,
+    "runs/<str:public_id>/matches": Role.ANALYST,
+    "runs/<str:public_id>/publish": Role.MANAGER,
+    "segmentations/new": Role.ANALYST,
+    "segmentations/<slug:slug>/": Role.ANALYST,
+    "segments/<str:public_id>/": Role.ANALYST,
+    "exports/": Role.MANAGER,
+    "admin/": Role.ADMIN,
+    "api-keys/": Role.ADMIN,
+    "audit/": Role.ADMIN,
+    "people/": Role.ADMIN,
+    "status": Role.ADMIN,
+    "webhooks/": Role.ADMIN,
+}
+
 METHODS = ["get", "post"]
 # Whoever may not, may not by any other word either.
 ALL_METHODS = [*METHODS, "put", "patch", "delete"]
@@ -71,6 +95,12 @@ def test_a_page_shows_itself_to_the_roles_that_may_and_to_no_other(
             status = getattr(client, method)(page.example).status_code
             assert status == 405 or (status != 403 if may else status == 403), f"{method} {page}: {status}"
             assert status < 500, f"{method} {page}: {status}"
+
+
+@pytest.mark.parametrize("page", pages(), ids=str)
+def test_a_page_asks_for_the_role_that_its_address_stands_for(page: Address) -> None:
+    beginning = max((one for one in FIRST_ROLES if page.route.startswith(one)), key=len)
+    assert FIRST_ROLE[page.view.required_deed] == FIRST_ROLES[beginning]  # type: ignore[attr-defined]
 
 
 @pytest.mark.django_db
