@@ -150,11 +150,15 @@ class InvitationView(views.PasswordResetConfirmView):
         with transaction.atomic():
             form.user = people.hold(form.user)
             if not self.token_generator.check_token(form.user, self.request.session[INTERNAL_RESET_SESSION_TOKEN]):
-                return self.render_to_response({"validlink": False}, status=410)
+                return self.render_to_response({"validlink": False})
             response = super().form_valid(form)
             audit.record(Action.PASSWORD_CHANGED, form.user.get_username(), by=form.user)
         messages.success(self.request, _("Your password is set. Sign in with it."))
         return response
+
+    def render_to_response(self, context: dict[str, Any], **kwargs: Any) -> HttpResponse:
+        """A link that was used or is too old is gone."""
+        return super().render_to_response(context, **({} if context["validlink"] else {"status": 410}), **kwargs)
 
 
 @requires(Deed.SEE_SEGMENTS)
