@@ -14,7 +14,8 @@ def changes(segmentation: Segmentation, *, since: int, size: int) -> tuple[list[
 
     Entries of customers who are gone are left out, but for the one that says so: it has all that a tool can do.
     """
-    # Sequences count up by one: a range is a page, and no planner that knows little of a new table can read further.
+    # Sequences count up by one: a range is a page, and no planner that knows little of a new table can read further,
+    # as long as both its ends are written out.
     # What lies beyond the last change is still being written, or was by somebody who died.
     until = since + size
     customers = joined(sql.SQL("change.customer_id"))
@@ -27,7 +28,8 @@ def changes(segmentation: Segmentation, *, since: int, size: int) -> tuple[list[
         FROM (
             SELECT * FROM {changes}
             WHERE segmentation_id = {segmentation} AND sequence > {since}
-                AND sequence <= least({until}, (SELECT last_change FROM {segmentations} WHERE id = {segmentation}))
+                AND sequence <= {until}
+                AND sequence <= (SELECT last_change FROM {segmentations} WHERE id = {segmentation})
         ) AS change
         {join}
         LEFT JOIN {segments} AS was ON was.id = change.from_segment_id
