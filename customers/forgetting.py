@@ -75,7 +75,7 @@ def forget_names_of_files_and_columns(contacts: Collection[str]) -> None:
         [known],
         output_field=BooleanField(),
     )
-    Import.objects.filter(is_header).update(mapping={}, reading={})
+    Import.objects.filter(is_header).update(mapping={}, reading={}, params={})
     SavedMapping.objects.filter(is_header).delete()
 
 

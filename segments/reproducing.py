@@ -66,7 +66,7 @@ def _refit(run: Run, model: Model, prepared: Prepared, engine: Engine, found: Re
         if not np.isclose(outline.inertia, inertia, rtol=found.tolerance):
             found.differences.append(f"With {k} segments the inertia was {inertia!r} and is {outline.inertia!r}.")
         if k == run.k:
-            fit = engine.partition(outline.centroids, iterations=outline.iterations, restarts=outline.n_init)
+            fit = fitting.partition(outline, engine)
             _compare(run, model, prepared, fit, found)
 
 

@@ -65,9 +65,7 @@ def execute(run: Run, lease: Lease[Run]) -> None:
         tried = _try_each_k(run, prepared, definition, lease, start, engine)
         choice, measured = _choose(run, prepared, tried, lease)
         chosen = tried[choice.k]
-        fit = engine.partition(
-            chosen.outline.centroids, iterations=chosen.outline.iterations, restarts=chosen.outline.n_init
-        )
+        fit = fitting.partition(chosen.outline, engine)
     everybody, profiles = _profile(run, prepared, fit, chosen, everything, lease)
     lease.phase(gettext_noop("storing"))
     # While the database takes the assignments, this core has nothing to do.

@@ -46,16 +46,16 @@ class Taken:
     sheets: tuple[zipfile.ZipInfo, ...]
     others: tuple[tuple[str, bytes], ...]
 
-    def outline(self) -> IO[bytes]:
+    def emptied(self) -> IO[bytes]:
         """The workbook with its sheets, which hold nothing but their place among `sheets` in cell A1."""
-        outline = io.BytesIO()
-        with zipfile.ZipFile(outline, "w") as written:
+        emptied = io.BytesIO()
+        with zipfile.ZipFile(emptied, "w") as written:
             for name, content in self.others:
                 if not _is_of_texts(name):
                     written.writestr(name, content)
             for place, sheet in enumerate(self.sheets):
                 written.writestr(sheet.filename, _NUMBERED_SHEET % place)
-        return outline
+        return emptied
 
     def parts(self, sheet: zipfile.ZipInfo, turn: int, sharers: int) -> Iterator[IO[bytes]]:
         """Workbooks of consecutive rows of a sheet, under its name: of so many sharers' parts the ones of one `turn`.

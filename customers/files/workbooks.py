@@ -65,9 +65,9 @@ def rows(file: BinaryIO, job: Mapping[str, Any]) -> Iterator[tuple[bytes, bytes]
     sharers, cells = job["sharers"], 0
     with zipfile_of(file) as archive:
         taken = cutting.take(archive)
-        outline = _opened(taken.outline())
-        name = _chosen(_names(outline), job["sheet"])
-        place = cast(float, outline.get_sheet_by_name(name).to_python()[0][0])
+        emptied = _opened(taken.emptied())
+        name = _chosen(_names(emptied), job["sheet"])
+        place = cast(float, emptied.get_sheet_by_name(name).to_python()[0][0])
         for part in taken.parts(taken.sheets[int(place)], job["turn"], sharers):
             sheet = _opened(part).get_sheet_by_name(name)
             if sheet.start is not None:

@@ -2,7 +2,7 @@
 
 scikit-learn's own `n_init='auto'` starts once: over 20 row orders of the mall data it ended with inertias from 44448
 to 67818. Many starts on few rows cost it more in calls than in arithmetic, so these run side by side here, in numpy
-and single precision; what they find goes on in scikit-learn, in double.
+and single precision. What they find goes on in scikit-learn, in double, where there are few rows.
 """
 
 from collections.abc import Iterable, Sequence
@@ -11,14 +11,14 @@ import numpy as np
 from sklearn.cluster import kmeans_plusplus
 
 from segments.kmeans.engines import MAX_ITERATIONS, THREADS, Check, Ended, Engine, no_check
-from segments.kmeans.engines.local import Local, ended_on, limited, of_many
+from segments.kmeans.engines.local import FEW, Local, ended_on, limited, of_many
 from segments.kmeans.model import squared_distances
 from segments.kmeans.shapes import Fit, FloatMatrix, Outline, Prepared
 from segments.kmeans.sidebyside import SideBySide
 from segments.kmeans.wording import gettext_noop
 
 # Up to here every restart runs on everything; above, only the best of a sample do.
-SMALL = 10_000
+SMALL = FEW
 RESTARTS_SMALL = 50
 # One start in 23 finds the best six groups of the mall data: 50 miss them for one seed in nine, 200 for one in 6,000.
 TINY = 2_000
@@ -68,6 +68,11 @@ def fit(
     """
     engine = engine or Local(prepared, threads=threads)
     found = search(prepared, k, seed=seed, check=check, threads=threads, engine=engine)
+    return partition(found, engine)
+
+
+def partition(found: Outline, engine: Engine) -> Fit:
+    """Who is where in what was found."""
     return engine.partition(found.centroids, iterations=found.iterations, restarts=found.n_init)
 
 
@@ -172,7 +177,7 @@ def _ranked(ended: Sequence[Ended]) -> list[Ended]:
 
 
 def _worth(ended: Sequence[Ended], margin: float) -> list[FloatMatrix]:
-    """Single that differ, of the fits that are not too far behind the first."""
+    """Centres that differ, of the fits that are not too far behind the first."""
     return _distinct([one.centres for one in ended if one.inertia <= (1 + margin) * ended[0].inertia])
 
 

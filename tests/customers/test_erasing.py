@@ -93,12 +93,13 @@ def test_names_of_files_and_headers_that_name_whoever_is_erased_go_too() -> None
         starting.receive(ContentFile(b"id,age\n3,50\n", name=name), by=None)
     first = Import.objects.get(file_name="a.csv")
     headers = {"1": "", "Ada@Example.org": "email", "30": ""}
-    Import.objects.filter(pk=first.pk).update(mapping=headers, reading={"has_header": True})
+    plan = {"plan": {"headers": list(headers)}}
+    Import.objects.filter(pk=first.pk).update(mapping=headers, reading={"has_header": True}, params=plan)
     for mapping in (headers, {"id": "external_id"}):
         SavedMapping.objects.create(signature=str(len(mapping)), mapping=mapping)
     erasing.erase(["1"])
     first.refresh_from_db()
-    assert (first.mapping, first.reading) == ({}, {})
+    assert (first.mapping, first.reading, first.params) == ({}, {}, {})
     assert not Import.objects.filter(file_name__icontains="ada").exists()
     assert [one.mapping for one in SavedMapping.objects.filter(signature__in=["1", "3"])] == [{"id": "external_id"}]
 
