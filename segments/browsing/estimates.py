@@ -29,14 +29,16 @@ class Estimate:
 
 def estimate(customers: int) -> Estimate:
     """From how long runs took here, and where there were none from what was measured once."""
-    took: dict[bool, list[float]] = {True: [], False: []}
+    of_best: list[float] = []
+    of_fixed: list[float] = []
     runs = Run.objects.filter(status=JobStatus.DONE, started_at__isnull=False, customers__gt=0)
     lasted = ExpressionWrapper(F("finished_at") - F("started_at"), output_field=DurationField())
     for k, counted, duration in (
         runs.annotate(lasted=lasted).order_by("-pk").values_list(KT("definition__k"), "customers", "lasted")[:NEWEST]
     ):
-        took[k is not None].append(duration.total_seconds() * max(customers, FEW) / max(counted, FEW))
-    return Estimate(_in_words(took[False], customers, BEST), _in_words(took[True], customers, FIXED))
+        took = of_best if k == "auto" else of_fixed
+        took.append(duration.total_seconds() * max(customers, FEW) / max(counted, FEW))
+    return Estimate(_in_words(of_best, customers, BEST), _in_words(of_fixed, customers, FIXED))
 
 
 def _in_words(took: list[float], customers: int, usual: tuple[float, float]) -> str:

@@ -1,12 +1,16 @@
 """Segmentations defined on their page: features and their preparation, who takes part, ready-made choices."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.db.models import F
 from django.test import Client
 
+from segmentation_site.jobs import leases
+from segments import defining, running, starting
 from segments.models import Run, Segmentation
 from tests import given
 from tests.customers.given import imported
@@ -130,6 +134,19 @@ def test_the_form_says_what_features_have_a_tail_which_say_the_same_and_how_long
     assert "values" not in notes["age"]
     assert all(option.bars for option in page.context["offer"].options)
     assert page.content.decode().count("Takes about") == 2
+
+
+def test_how_long_it_takes_to_look_for_a_number_is_told_beside_a_chosen_one(
+    browser: Client,
+) -> None:
+    for name, k, minutes in (("Looked for", "auto", 9), ("Chosen", 3, 2)):
+        definition = defining.read_definition({"features": ["age"], "k": k, "k_range": [2, 3]})
+        segmentation = defining.create_segmentation(name=name, definition=definition)
+        run = starting.start_run(segmentation, by=None, ring=False)
+        leases.carry_out(Run, run.pk, running.execute)
+        Run.objects.filter(pk=run.pk).update(finished_at=F("started_at") + timedelta(minutes=minutes))
+    takes = browser.get("/segmentations/new").context["offer"].takes
+    assert (takes.best, takes.fixed) == ("9\xa0min", "2\xa0min")
 
 
 def test_spark_is_offered_where_it_is_set_and_else_it_is_said_why_not(browser: Client, settings: object) -> None:
