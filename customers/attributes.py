@@ -192,9 +192,14 @@ def purchase_figures() -> tuple[Column, ...]:
     return PURCHASE_FIGURES if Transaction.objects.exists() else ()
 
 
-def feature_labels() -> dict[str, FeatureLabel]:
-    """The key of each feature, with how people read it."""
-    return {one.key: FeatureLabel(one.label, one.unit, one.kind is Kind.CATEGORY) for one in features()}
+def feature_labels(of: Iterable[str] | None = None) -> dict[str, FeatureLabel]:
+    """The key of each feature, with how people read it; for those named in `of`, at least for these, which asks the
+    database only where they are not what every site has.
+    """
+    known = tuple(_among(built_in()))
+    if of is None or not {one.key for one in known}.issuperset(of):
+        known = features()
+    return {one.key: FeatureLabel(one.label, one.unit, one.kind is Kind.CATEGORY) for one in known}
 
 
 def _words(text: str) -> tuple[str, ...]:

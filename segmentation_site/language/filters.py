@@ -1,9 +1,11 @@
 """What every template may use without loading it."""
 
+from collections.abc import Iterable
+from html import escape
 from typing import Any
 
 from django import template
-from django.utils.safestring import SafeData
+from django.utils.safestring import SafeData, SafeString, mark_safe
 
 from segmentation_site.language import saying
 
@@ -28,6 +30,22 @@ def label(text: object) -> str:
 def spelled(number: object) -> str:
     """A number that code has spelled, as the reader spells it."""
     return saying.spelled(str(number))
+
+
+@register.filter
+def table_rows(rows: Iterable[Iterable[object]]) -> SafeString:
+    """The same as `<tr>`s: of each row its name, then its numbers as the reader spells them, beside what code spelled.
+
+    Made here because a page has hundreds of such cells: in a template's loop they took a fifth of a segment's page.
+    """
+    return mark_safe("".join(_table_row(*row) for row in rows))  # noqa: S308 - every text in it is escaped
+
+
+def _table_row(name: object, *cells: object) -> str:
+    found = [f'<tr><th scope="row">{escape(str(name))}</th>']
+    for cell in map(str, cells):
+        found.append(f'<td class="number" data-value="{escape(cell)}">{escape(saying.spelled(cell))}</td>')
+    return f"{''.join(found)}</tr>"
 
 
 @register.filter

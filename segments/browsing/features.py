@@ -1,6 +1,6 @@
 """What may be segmented on: features with their labels, how they are distributed, and what speaks against each."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
@@ -93,9 +93,9 @@ class Offer:
     takes: Estimate | None = None
 
 
-def known_labels() -> Labels:
-    """How people know every feature."""
-    return Labels({key: _said(one) for key, one in feature_labels().items()})
+def known_labels(of: Iterable[str] | None = None) -> Labels:
+    """How people know every feature, or at least those named in `of`: of what every site has, without a query."""
+    return Labels({key: _said(one) for key, one in feature_labels(of).items()})
 
 
 def _said(one: FeatureLabel) -> FeatureLabel:
@@ -180,9 +180,9 @@ def _note(key: str, label: FeatureLabel, missing: float, spread: Spread | None) 
         known = _("known of everybody")
     if spread is None or abs(spread.skewness) <= SKEWED:
         return known
-    tail = _("a few very high values, which are bent")
+    tail = _("a few very high values, whose pull is limited")
     if spread.skewness < 0:
-        tail = _("a few very low values, which are bent")
+        tail = _("a few very low values, whose pull is limited")
     return f"{known}; {tail}"
 
 

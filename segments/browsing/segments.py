@@ -102,6 +102,8 @@ class Portrait:
 
     segment: Segment
     run: Run
+    # Of what it shows.
+    labels: Labels
     card: Card
     bars: Chart
     # By an id for the page, the features that tell the segments apart best first.
@@ -179,6 +181,12 @@ def read_profile(row: SegmentProfile) -> Profile:
     return Profile.from_json(row.content if content is None else content | {"sample": []})
 
 
+def series_of(row: SegmentProfile) -> Series:
+    """A row of `profiles` as charts draw it."""
+    segment = cast(Segment, row.segment)
+    return Series(segment.name, segment.colour, read_profile(row))
+
+
 def card(row: SegmentProfile, labels: Labels) -> Card:
     """A row of `profiles` (never that of everybody) as a card."""
     profile, segment = read_profile(row), cast(Segment, row.segment)
@@ -248,19 +256,22 @@ def row_of(segment: Segment) -> SegmentProfile | None:
     return row
 
 
-def portrait(segment: Segment, labels: Labels) -> Portrait | None:
+def portrait(segment: Segment) -> Portrait | None:
     """All that the page of a segment shows but its members; None when no run kept its profile."""
     row = row_of(segment)
     if row is None:
         return None
     row.segment = segment
-    one = card(row, labels)
     everybody = everybody_of(row.run)
-    siblings = [card(sibling, labels).series for sibling in profiles([row.run_id])]
+    shown = [*(one.name for one in everybody.features), *(one.name for one in everybody.categories)]
+    labels = known_labels(shown)
+    one = card(row, labels)
+    siblings = [series_of(sibling) for sibling in profiles([row.run_id])]
     telling = sorted(one.profile.features, key=lambda feature: -feature.eta_squared)[:MOST_BOXES]
     return Portrait(
         segment=segment,
         run=row.run,
+        labels=labels,
         card=replace(one, profile=replace(one.profile, sample=())),
         bars=profile_bars(one.series, everybody, labels.names),
         boxes={

@@ -52,7 +52,8 @@ def against_average(z: float) -> str:
     else:
         words = _("far above") if z > 0 else _("far below")
     number = standard_deviations(z, decimals=1) if size >= 0.05 else "0"
-    return f"{words} · {number}"
+    # On a narrow page the number goes to the next line, and its dot with it.
+    return f"{words} ·\u00a0{number}"
 
 
 def standard_deviations(z: float, *, decimals: int = 2) -> str:

@@ -15,7 +15,6 @@ from segmentation_site.http.lists import asked
 from segmentation_site.jobs.problems import Problem
 from segments import defining
 from segments.browsing import segments as browsing
-from segments.browsing.features import known_labels
 from segments.forms import SegmentForm, put_problem
 from segments.models import Segment, Segmentation
 
@@ -78,12 +77,11 @@ def _page(request: HttpRequest, segment: Segment, form: SegmentForm | None = Non
         initial={"name": segment.name, "description": segment.description, "action": segment.action}
     )
     has_conflict = form is not None and form.has_error(NON_FIELD_ERRORS, defining.ChangedMeanwhile.code)
-    labels = known_labels()
-    portrait = browsing.portrait(segment, labels)
+    portrait = browsing.portrait(segment)
     after = asked(request, "after")
     members = None
     if portrait and portrait.is_in_use and may(request.user, Deed.SEE_CUSTOMERS):
-        members = browsing.members(segment, portrait.run, labels, after=after)
+        members = browsing.members(segment, portrait.run, portrait.labels, after=after)
     return render(
         request,
         "segments/segment.html",

@@ -32,7 +32,7 @@ def test_the_secret_is_shown_once_and_opens_the_api(browser: Client, admin: User
     assert (key.name, key.scopes, key.created_by) == ("Newsletter", ["segments:read"], admin)
     assert key.expires_at is not None
     assert timedelta(days=89) < key.expires_at - timezone.now() <= timedelta(days=90)
-    assert f"Authorization: Bearer {secret}" in response.context["curl"]
+    assert f'API_KEY="{secret}"\ncurl -H "Authorization: Bearer $API_KEY"' in response.context["curl"]
     assert "no-store" in response["Cache-Control"]
     assert secret not in browser.get("/api-keys/").content.decode()
 

@@ -62,7 +62,8 @@ def api_key_new(request: HttpRequest) -> HttpResponse:
 
 def _made(request: HttpRequest, key: ApiKey, secret: str, *, old: ApiKey | None = None) -> HttpResponse:
     address = request.build_absolute_uri("/api/v1/me")
-    curl = f'curl -H "Authorization: Bearer {secret}" {address}'
+    # Calls on other pages know the key by this variable: they can be copied as they are.
+    curl = f'export API_KEY="{secret}"\ncurl -H "Authorization: Bearer $API_KEY" {address}'
     return render(request, "api_keys/made.html", {"key": key, "secret": secret, "curl": curl, "old": old})
 
 
