@@ -42,10 +42,11 @@ def table_rows(rows: Iterable[Iterable[object]]) -> SafeString:
 
 
 def _table_row(name: object, *cells: object) -> str:
-    found = [f'<tr><th scope="row">{escape(str(name))}</th>']
-    for cell in map(str, cells):
-        found.append(f'<td class="number" data-value="{escape(cell)}">{escape(saying.spelled(cell))}</td>')
-    return f"{''.join(found)}</tr>"
+    numbers = "".join(
+        f'<td class="number" data-value="{escape(cell)}">{escape(saying.spelled(cell))}</td>'
+        for cell in map(str, cells)
+    )
+    return f'<tr><th scope="row">{escape(str(name))}</th>{numbers}</tr>'
 
 
 @register.filter

@@ -54,7 +54,10 @@ class Preparations:
         if option.is_category:
             return
         fields[f"transform-{option.key}"] = forms.ChoiceField(
-            label=_("What is done about a long tail of %(feature)s") % of, choices=TRANSFORMS, initial=choice.transform.value, required=False
+            label=_("What is done about a long tail of %(feature)s") % of,
+            choices=TRANSFORMS,
+            initial=choice.transform.value,
+            required=False,
         )
         stand_in = choice.missing
         # A number that was set over the API can be kept, and only that one.
