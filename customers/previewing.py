@@ -140,7 +140,7 @@ def _found(one: Import, said: Sample, mapped: Mapping[str, Column]) -> Found:
     order = {
         DateOrder.DAY_FIRST: _("the day comes first"),
         DateOrder.MONTH_FIRST: _("the month comes first"),
-        DateOrder.UNDECIDED: _("nothing tells"),
+        DateOrder.UNDECIDED: _("unclear"),
     }
     return Found(
         encoding=ENCODINGS[dialect.encoding] if dialect.format == CSV else "",

@@ -148,7 +148,7 @@ def test_a_date_that_can_be_read_in_two_ways_is_told_with_both_and_leads_to_the_
     page = browser.get(f"/imports/{one.public_id}/map").content.decode()
     assert "“03/04/2026” can be 3 April 2026 or 4 March 2026" in page
     assert 'href="#date-order"' in page
-    assert "As found: nothing tells" in page
+    assert "As found: unclear" in page
     choices = {"column_0": "external_id", "column_1": "joined_on", "date_order": "month_first"}
     page = browser.post(f"/imports/{one.public_id}/map", choices, headers={"HX-Request": "true"}).content.decode()
     assert 'href="#date-order"' not in page
