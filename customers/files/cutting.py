@@ -68,7 +68,7 @@ class Taken:
             if rows.is_at_end:
                 return
             if others_turn != turn:
-                rows.write_some(len)
+                rows.write_some(None)
                 continue
             with tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY) as part:
                 with zipfile.ZipFile(part, "w") as written:
@@ -100,28 +100,33 @@ class _Rows:
             self.row = re.compile(rb"""<%srow\s[^<>]*?\br=["'][0-9]""" % prefix)
         self.is_at_end = False
 
-    def write_some(self, write: Callable[[bytes], object]) -> None:
-        """The next rows as a sheet of their own."""
-        write(self.head)
+    def write_some(self, write: Callable[[bytes], object] | None) -> None:
+        """The next rows as a sheet of their own; without `write` they are left out."""
+        if write:
+            write(self.head)
         written = 0
         while True:
-            if b"<!" in self.left:
+            # A single sign is found fifteen times as fast as two.
+            if b"!" in self.left and b"<!" in self.left:
                 # In a comment, or beside one, nothing is certain to be a row.
                 self.row = None
             if written >= self.most and self.row and (row := self.row.search(self.left)):
                 self._write(write, row.start())
-                write(self.tail)
+                if write:
+                    write(self.tail)
                 return
             written += self._write(write, self.left.rfind(b">") + 1)
             if not (block := next(self.unpacked, b"")):
-                write(self.left)
+                if write:
+                    write(self.left)
                 self.is_at_end = True
                 return
-            self.left += block
+            self.left = self.left + block if self.left else block
 
-    def _write(self, write: Callable[[bytes], object], length: int) -> int:
-        text, self.left = self.left[:length], self.left[length:]
-        write(without_errors(text))
+    def _write(self, write: Callable[[bytes], object] | None, length: int) -> int:
+        if write:
+            write(without_errors(self.left if length == len(self.left) else self.left[:length]))
+        self.left = self.left[length:]
         return length
 
 
@@ -161,7 +166,9 @@ def is_sheet(beginning: bytes) -> bool:
 
 def without_errors(xml: bytes) -> bytes:
     """Cells of a sheet, none of which is cut in two, with errors as text."""
-    return _ERROR.sub(rb'\1"str"', xml) if b't="e"' in xml or b"t='e'" in xml else xml
+    # A single sign is found much faster than several, and is hardly ever there.
+    is_any = b't="e"' in xml or (b"'" in xml and b"t='e'" in xml)
+    return _ERROR.sub(rb'\1"str"', xml) if is_any else xml
 
 
 def _is_of_texts(name: str) -> bool:

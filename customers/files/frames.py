@@ -5,7 +5,8 @@ A frame of kind END comes last; when it does not come, the child has met its lim
 
 import struct
 
-# Rows as JSON or as a stream of Arrow; a problem; the end of a part, after which another child's comes; the end.
-JSON, ARROW, PROBLEM, TURN, END = b"J", b"A", b"P", b"T", b"."
+# First rows as JSON; rows, packed by column or as a stream of Arrow; a problem; the end of a part, after which another
+# child's comes; the end.
+JSON, PACKED, ARROW, PROBLEM, TURN, END = b"J", b"C", b"A", b"P", b"T", b"."
 # One byte for the kind, eight for the length.
 HEADER = struct.Struct(">cQ")

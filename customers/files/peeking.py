@@ -12,6 +12,7 @@ The answer to a job with `rows` is one frame with the first rows.
 """
 
 import ctypes
+import gc
 import json
 import os
 import signal
@@ -32,6 +33,8 @@ def main() -> None:
     """Answer the job in the only argument."""
     job = json.loads(sys.argv[1])
     _limit(job["memory"])
+    # Looking for rows that refer to each other in a circle, which none does, took a tenth of the time.
+    gc.disable()
     try:
         for kind, content in _answers(job, sys.stdin.buffer):
             _send(kind, content, job["seconds"])
