@@ -73,7 +73,7 @@ def decide(run: Run, decisions: Mapping[str, str | None], *, by: User | None) ->
     """
     with transaction.atomic():
         segmentation = Segmentation.objects.select_for_update(no_key=True).get(pk=run.segmentation_id)
-        run = Run.objects.select_for_update().get(pk=run.pk)
+        run = Run.objects.get(pk=run.pk)
         run.segmentation = segmentation
         if run.published_at is not None:
             raise NotADraft(run=run.public_id)

@@ -61,7 +61,7 @@ def publish(run: Run, *, by: User | None) -> Run:
     """
     with transaction.atomic():
         segmentation = Segmentation.objects.select_for_update(no_key=True).get(pk=run.segmentation_id)
-        run = Run.objects.select_for_update().get(pk=run.pk)
+        run = Run.objects.get(pk=run.pk)
         run.segmentation = segmentation
         if problem := obstacle(run):
             raise problem
