@@ -53,15 +53,17 @@ def somebody_holds(statement: str) -> Iterator["psycopg.Connection[Any]"]:
         other.rollback()
 
 
-def wait_for_somebody_who_waits() -> None:
-    """Returns as soon as a connection waits for a lock of another one."""
+def wait_for_somebody_who_waits(how_many: int = 1, *, for_what: str = "") -> None:
+    """Returns as soon as so many connections wait for locks of another one; `for_what` names a kind of lock."""
 
     def waits() -> bool:
         with connection.cursor() as cursor:
             cursor.execute(
-                "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+                "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+                " AND datname = current_database() AND %s IN ('', wait_event)",
+                [for_what],
             )
-            return cursor.fetchone() is not None
+            return bool(cursor.fetchone()[0] >= how_many)
 
     eventually(waits, seconds=20, what="somebody to wait for a lock")
 
