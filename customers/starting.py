@@ -35,6 +35,7 @@ from segmentation_site.jobs import bell
 from segmentation_site.jobs.leases import DiskFull
 from segmentation_site.jobs.problems import Problem
 
+LONGEST_SOURCE = 100
 # Headers that a file of rejected rows has beside the original ones.
 ADDED_TO_REJECTS = ("Rejected line", "Rejected field", "Rejected because")
 
@@ -62,6 +63,12 @@ class UnknownChoice(Problem):
     code = "unknown_choice"
     sentence = gettext_noop("{value!r} is not something that can be chosen here. Known: {known}.")
     remedy = gettext_noop("Choose one of these.")
+
+
+class InvalidSource(Problem):
+    code = "invalid_source"
+    sentence = gettext_noop("A shop or system is called by at most {most} characters, none of them a NUL.")
+    remedy = gettext_noop("Give a shorter name.")
 
 
 class ImportedBefore(Problem):
@@ -116,6 +123,8 @@ class Choices:
         if self.empty_cells not in EmptyCells.values:
             known = ", ".join(EmptyCells.values)
             raise UnknownChoice(pointer="/empty_cells", value=self.empty_cells, known=known)
+        if len(self.source.strip()) > LONGEST_SOURCE or "\0" in self.source:
+            raise InvalidSource(pointer="/source", most=LONGEST_SOURCE)
         with file_problems_told():
             ReadingOptions.from_json(self.reading)
 

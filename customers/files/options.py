@@ -75,7 +75,8 @@ def read_factor(value: Any, header: str) -> float:
 
 def _option(field: str, value: Any) -> Any:
     if field == "factors":
-        if isinstance(value, Mapping):
+        # A header with a NUL is of no file that could be kept.
+        if isinstance(value, Mapping) and not any("\0" in str(header) for header in value):
             return {str(header): read_factor(factor, str(header)) for header, factor in value.items()}
         raise BadOption(field=field, value=value, known=gettext_noop("an object from header to number"))
     if field == "header_row":
@@ -83,7 +84,7 @@ def _option(field: str, value: Any) -> Any:
             return value
         raise BadOption(field=field, value=value, known=gettext_noop("the number of a row, from 1 on"))
     if field == "sheet":
-        if isinstance(value, str):
+        if isinstance(value, str) and "\0" not in value:
             return value
         raise BadOption(field=field, value=value, known=gettext_noop("the name of a sheet"))
     if field == "encoding":

@@ -140,14 +140,14 @@ class EncryptedWorkbook(FileProblem):
 
 
 class NoSheet(FileProblem):
-    about = "options"
+    about = "reading"
     code = "no_sheet"
     sentence = gettext_noop("There is no sheet {sheet!r} in this workbook. Its sheets are: {sheets}.")
     remedy = gettext_noop("Choose one of these.")
 
 
 class NoHeaderRow(FileProblem):
-    about = "options"
+    about = "reading"
     code = "no_header_row"
     sentence = gettext_noop("Row {row} of this sheet cannot name the columns of rows below it.")
     remedy = gettext_noop("Choose one of the rows {rows}.")
@@ -176,7 +176,7 @@ class FactorWithoutNumbers(FileProblem):
 
 
 class BadOption(FileProblem):
-    about = "options"
+    about = "reading"
     code = "bad_option"
     sentence = gettext_noop("{value!r} is nothing that {field} can be. Known: {known}.")
     remedy = gettext_noop("Choose one of these, or leave it out: then the file itself decides.")
