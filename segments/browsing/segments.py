@@ -1,7 +1,7 @@
 """What doors show of segments: cards of those in use, and one segment against everybody."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 from math import isnan
 from typing import Any, cast
@@ -169,10 +169,12 @@ def direction(z: float) -> str:
 def profiles(runs: Iterable[int], *, with_sample: bool = False) -> QuerySet[SegmentProfile]:
     """The stored profiles of these runs' segments, the largest first; the points for maps only when they are wanted."""
     rows = SegmentProfile.objects.filter(run_id__in=list(runs), segment__isnull=False).select_related("segment")
-    if not with_sample:
-        without = CombinedExpression(F("content"), "-", Cast(Value("sample"), TextField()), output_field=JSONField())
-        rows = rows.defer("content").annotate(brief=without)
-    return rows.order_by("-size", "segment_id")
+    return (rows if with_sample else _without_sample(rows)).order_by("-size", "segment_id")
+
+
+def _without_sample(rows: QuerySet[SegmentProfile]) -> QuerySet[SegmentProfile]:
+    without = CombinedExpression(F("content"), "-", Cast(Value("sample"), TextField()), output_field=JSONField())
+    return rows.defer("content").annotate(brief=without)
 
 
 def read_profile(row: SegmentProfile) -> Profile:
@@ -245,11 +247,15 @@ def groups(*, query: str = "", slug: str = "", sort: str = "size") -> list[Group
     return [Group(one, in_use[one.pk]) for one in segmentations if in_use[one.pk]]
 
 
-def row_of(segment: Segment) -> SegmentProfile | None:
-    """The segment in the published run, or in the last run that had it; None when no run kept its profile."""
+def row_of(segment: Segment, *, with_profile: bool = True) -> SegmentProfile | None:
+    """The segment in the published run, or in the last run that had it; None when no run kept its profile.
+
+    Without its profile for who reads those of the whole run.
+    """
     # Models and matchings are larger than all the rest, and nobody asks a portrait for them.
     heavy = (f"run__{column}" for column in ("model", "measures", "matching", "params", "warnings"))
     rows = SegmentProfile.objects.filter(segment=segment).select_related("run").defer(*heavy)
+    rows = rows if with_profile else rows.defer("content")
     row = rows.filter(run=segment.segmentation.published_run_id).first() or rows.order_by("-run_id").first()
     if row is not None:
         row.run.segmentation = segment.segmentation
@@ -258,21 +264,24 @@ def row_of(segment: Segment) -> SegmentProfile | None:
 
 def portrait(segment: Segment) -> Portrait | None:
     """All that the page of a segment shows but its members; None when no run kept its profile."""
-    row = row_of(segment)
+    row = row_of(segment, with_profile=False)
     if row is None:
         return None
-    row.segment = segment
-    everybody = everybody_of(row.run)
+    # Everybody's beside those of the segments, in one query.
+    stored = _without_sample(SegmentProfile.objects.filter(run=row.run_id)).select_related("segment")
+    by_size = list(stored.order_by("-size", "segment_id"))
+    everybody = read_profile(next(one for one in by_size if one.segment_id is None))
+    own = next(one for one in by_size if one.segment_id == segment.pk)
     shown = [*(one.name for one in everybody.features), *(one.name for one in everybody.categories)]
     labels = known_labels(shown)
-    one = card(row, labels)
-    siblings = [series_of(sibling) for sibling in profiles([row.run_id])]
+    one = card(own, labels)
+    siblings = [series_of(sibling) for sibling in by_size if sibling.segment_id is not None]
     telling = sorted(one.profile.features, key=lambda feature: -feature.eta_squared)[:MOST_BOXES]
     return Portrait(
         segment=segment,
         run=row.run,
         labels=labels,
-        card=replace(one, profile=replace(one.profile, sample=())),
+        card=one,
         bars=profile_bars(one.series, everybody, labels.names),
         boxes={
             f"box-{feature.name}": boxes(siblings, everybody, feature.name, labels.with_units) for feature in telling
