@@ -3,7 +3,7 @@
 Light: imports stage files, writing stages what the API got; both end here.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from django.db import connection
@@ -18,8 +18,16 @@ EDITS = sql.Identifier(Edit._meta.db_table)
 MERGE_MEMORY = "256MB"
 # The staged rows that say something new.
 _TELLING = sql.Identifier("merge_telling")
-# Whom they belong to; a key never has a blank.
-_KNOWN = sql.Identifier("known customer")
+# Whom they belong to, and what they replace; a key never has a blank.
+_KNOWN, _WAS = sql.Identifier("known customer"), sql.Identifier("what was")
+_UPDATE = """
+    WHEN MATCHED {when} THEN
+        UPDATE SET {{changes}}, change_sequence = {{next_change}}, updated_at = now(), source_import_id = {{import_id}}
+"""
+_CREATE = """
+    WHEN NOT MATCHED THEN
+        INSERT ({columns}, source_import_id, created_import_id) VALUES ({values}, {import_id}, {import_id})
+"""
 # Nobody's refusal is taken back by a file that says nothing of it.
 NEVER_CLEARED = frozenset({"consent"})
 
@@ -75,12 +83,8 @@ class Merging:
             "values": _listed(_value_of_new(key, is_staged=key in keys) for key in everything),
             "differs": sql.SQL(" OR ").join(map(self._differs, facts)),
             "changes": _listed(sql.SQL("{} = {}").format(column(key), self._changed(key)) for key in facts),
-            "before": sql.SQL(" || ").join(
-                sql.SQL(
-                    "CASE WHEN old.{0} IS DISTINCT FROM new.{0} THEN jsonb_build_object({1}, old.{0}) ELSE '{{}}' END"
-                ).format(column(key), sql.Literal(key))
-                for key in facts
-            ),
+            "before": self._before(facts, "old.{}", lambda key: sql.SQL("new.{}").format(column(key))),
+            "replaced": self._before(facts, "customer.{}", self._changed),
         }
 
     def write(self) -> Merged:
@@ -91,23 +95,14 @@ class Merging:
         """
         if not (self.creates or self.updates):
             return Merged(0, 0)
-        update = """
-            WHEN MATCHED AND ({differs}) THEN
-                UPDATE SET {changes}, change_sequence = {next_change}, updated_at = now(),
-                    source_import_id = {import_id}
-        """
-        create = """
-            WHEN NOT MATCHED THEN
-                INSERT ({columns}, source_import_id, created_import_id) VALUES ({values}, {import_id}, {import_id})
-        """
         return self._counted(
             f"""
             WITH merged AS (
                 MERGE INTO {{customers}} AS customer
                 USING {{staging}} AS staged
                 ON {{is_same}}
-                {update if self.updates else ""}
-                {create if self.creates else ""}
+                {_UPDATE.format(when="AND ({differs})") if self.updates else ""}
+                {_CREATE if self.creates else ""}
                 RETURNING merge_action() AS action, new.id AS id,
                     {"CASE WHEN old.id IS NOT NULL THEN {before} END" if self.updates else "NULL::jsonb"} AS before
             ), kept AS (
@@ -124,8 +119,11 @@ class Merging:
         PostgreSQL does that on all cores, where MERGE works alone and fetches every known customer once more. The rows
         must not be staged in a temporary table, which only one process can read.
         """
+        if not (self.creates or self.updates):
+            return Merged(0, 0)
         is_new = "customer.id IS NULL" if self.creates else "false"
         is_changed = "(customer.id IS NOT NULL AND ({differs}))" if self.updates else "false"
+        replaced = "CASE WHEN customer.id IS NOT NULL THEN {replaced} END" if self.updates else "NULL::jsonb"
         with connection.cursor() as cursor:
             # The planner takes every row for one that says something new, and fears to hand so many from process to
             # process.
@@ -136,16 +134,35 @@ class Merging:
                 sql.SQL(
                     f"""
                     CREATE TEMPORARY TABLE {{telling}} ON COMMIT DROP AS
-                    SELECT staged.*, customer.id AS {{known}} FROM {{staging}} AS staged
+                    SELECT staged.*, customer.id AS {{known}}, {replaced} AS {{was}} FROM {{staging}} AS staged
                     LEFT JOIN {{customers}} AS customer ON {{is_same}}
                     WHERE {is_new} OR {is_changed}
                     """  # noqa: S608 - only clauses of our own are put together
-                ).format(telling=_TELLING, known=_KNOWN, **self.names)
+                ).format(telling=_TELLING, known=_KNOWN, was=_WAS, **self.names)
             )
             cursor.execute(sql.SQL("ANALYZE {} ({})").format(_TELLING, _KNOWN))
-        # Nobody else writes meanwhile, so that whom a row belongs to needs no second look.
-        self.names |= {"staging": _TELLING, "is_same": sql.SQL("customer.id = staged.{}").format(_KNOWN)}
-        return self.write()
+            # Nobody else writes meanwhile: neither whom a row belongs to nor what it replaces needs a second look.
+            cursor.execute(
+                sql.SQL(
+                    f"""
+                    MERGE INTO {{customers}} AS customer
+                    USING {{telling}} AS staged
+                    ON customer.id = staged.{{known}}
+                    {_UPDATE.format(when="") if self.updates else ""}
+                    {_CREATE if self.creates else ""}
+                    """
+                ).format(telling=_TELLING, known=_KNOWN, **self.names)
+            )
+            written = cursor.rowcount
+            cursor.execute(
+                sql.SQL(
+                    """
+                    INSERT INTO {edits} (customer_id, source_import_id, before)
+                    SELECT {known}, {import_id}, {was} FROM {telling} WHERE {known} IS NOT NULL
+                    """
+                ).format(telling=_TELLING, known=_KNOWN, was=_WAS, **self.names)
+            )
+            return Merged(written - cursor.rowcount, cursor.rowcount)
 
     def count(self) -> Merged:
         """What `write` would do, without doing it."""
@@ -165,6 +182,15 @@ class Merging:
             cursor.execute(sql.SQL(statement).format(**self.names))
             created, updated = cursor.fetchone()
         return Merged(created, updated)
+
+    def _before(self, facts: Sequence[str], old: str, new: Callable[[str], sql.Composable]) -> sql.Composed:
+        """As JSON the values that are replaced: `old` and `new` say where each was and what it becomes."""
+        return sql.SQL(" || ").join(
+            sql.SQL("CASE WHEN {0} IS DISTINCT FROM {1} THEN jsonb_build_object({2}, {0}) ELSE '{{}}' END").format(
+                sql.SQL(old).format(column(key)), new(key), sql.Literal(key)
+            )
+            for key in facts
+        )
 
     def _differs(self, key: str) -> sql.Composed:
         if self._clears(key):
