@@ -219,6 +219,20 @@ def cards(run: Run, labels: Labels | None = None, *, with_sample: bool = False) 
     return [card(row, labels) for row in profiles([run.pk], with_sample=with_sample)]
 
 
+def cards_for_maps(run: Run) -> tuple[list[Card], Labels]:
+    """The segments of a run with their points, the largest first, and how people know what their profiles tell."""
+    rows = list(profiles([run.pk], with_sample=True))
+    labels = _labels_of(run, read_profile(rows[0])) if rows else known_labels()
+    return [card(row, labels) for row in rows], labels
+
+
+def _labels_of(run: Run, profile: Profile) -> Labels:
+    """How people know what a run was asked to look at, and what any of its profiles tells."""
+    asked = Definition.from_json(run.definition).feature_names
+    told = (*(one.name for one in profile.features), *(one.name for one in profile.categories))
+    return known_labels({*asked, *told})
+
+
 def cards_in_use(segmentations: Sequence[Segmentation]) -> dict[int, list[Card]]:
     """For each segmentation's id the cards of its published run; two queries for any number of them."""
     labels = known_labels()
@@ -272,8 +286,7 @@ def portrait(segment: Segment) -> Portrait | None:
     by_size = list(stored.order_by("-size", "segment_id"))
     everybody = read_profile(next(one for one in by_size if one.segment_id is None))
     own = next(one for one in by_size if one.segment_id == segment.pk)
-    shown = [*(one.name for one in everybody.features), *(one.name for one in everybody.categories)]
-    labels = known_labels(shown)
+    labels = _labels_of(row.run, everybody)
     one = card(own, labels)
     siblings = [series_of(sibling) for sibling in by_size if sibling.segment_id is not None]
     telling = sorted(one.profile.features, key=lambda feature: -feature.eta_squared)[:MOST_BOXES]

@@ -19,9 +19,9 @@ from segmentation_site.language.saying import said
 from segments import overruling, publishing, starting
 from segments.browsing import maps, moves
 from segments.browsing import runs as browsing
-from segments.browsing.features import Labels, known_labels
+from segments.browsing.features import Labels
 from segments.browsing.moves import MOST_RUNS, comparable, moves_of
-from segments.browsing.segments import Card, cards
+from segments.browsing.segments import Card, cards_for_maps
 from segments.forms import MapForm
 from segments.models import Run
 
@@ -45,8 +45,7 @@ def show(request: HttpRequest, public_id: str) -> HttpResponse:
     if run.is_active:
         context |= _progress_context(run)
     elif run.status == JobStatus.DONE:
-        labels = known_labels()
-        found = cards(run, labels, with_sample=True)
+        found, labels = cards_for_maps(run)
         context |= {
             "results": browsing.results(run, found, labels),
             "obstacle": publishing.obstacle(run),
@@ -90,8 +89,7 @@ def map_(request: HttpRequest, public_id: str) -> HttpResponse:
     run = get_run(public_id)
     if run.status != JobStatus.DONE:
         return redirect("run", public_id=run.public_id)
-    labels = known_labels()
-    found = cards(run, labels, with_sample=True)
+    found, labels = cards_for_maps(run)
     return render(request, "runs/map.html", {"run": run} | _map_context(request, run, found, labels))
 
 
