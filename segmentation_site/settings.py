@@ -123,6 +123,7 @@ MIDDLEWARE = [
     "csp.middleware.CSPMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "axes.middleware.AxesMiddleware",
+    "segmentation_site.http.requests.BodyLimitMiddleware",
 ]
 
 ROOT_URLCONF = "segmentation_site.urls"

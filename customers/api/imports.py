@@ -22,6 +22,7 @@ from segmentation_site.http.finding import find
 from segmentation_site.http.idempotency import HEADER, idempotent
 from segmentation_site.http.problems import Fault, InvalidRequest, escaped
 from segmentation_site.http.rendering import CsvRenderer
+from segmentation_site.http.requests import FORM_BYTES
 from segmentation_site.http.schema import (
     BOOLEAN,
     INTEGER,
@@ -47,8 +48,6 @@ FIELDS = {
     "reading": "{}",
     "source": "",
 }
-# What a form adds to its file: boundaries, headers, the other fields.
-FORM_BYTES = 1024 * 1024
 
 IMPORT = shape(
     "Import",

@@ -7,7 +7,9 @@ import uuid
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse
+from django.template.loader import render_to_string
 
 from segmentation_site.logs import current_request_id
 
@@ -16,6 +18,8 @@ logger = logging.getLogger(__name__)
 HEADER = "X-Request-ID"
 # Asked every few seconds by whoever watches over the site.
 QUIET = ("livez", "readyz", "metrics")
+# What a form adds to its file: boundaries, headers, the other fields.
+FORM_BYTES = 1024 * 1024
 _ACCEPTABLE = re.compile(r"[A-Za-z0-9._-]{8,64}")
 
 
@@ -45,6 +49,25 @@ class RequestIdMiddleware:
         if route not in QUIET:
             told = {"method": request.method, "route": route, "status": response.status_code}
             logger.info("request", extra=told | {"milliseconds": round(milliseconds, 1)})
+
+
+class BodyLimitMiddleware:
+    """Refuses a form that announces more than can be taken, before any of it is read.
+
+    The token against forged forms stands in the form, so that looking for it takes in the files, whoever sends them:
+    only who is signed in may send one. What announces nothing is taken for empty; the API takes in what its keys let it.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        announced = request.META.get("CONTENT_LENGTH") or "0"
+        if not request.path.startswith("/api/") and announced.isdecimal() and int(announced) > FORM_BYTES:
+            most = FORM_BYTES + (settings.IMPORT_MAX_BYTES if request.user.is_authenticated else 0)
+            if int(announced) > most:
+                return HttpResponse(render_to_string("413.html", {"limit": most}), status=413)
+        return self.get_response(request)
 
 
 class StorableNamesMiddleware:

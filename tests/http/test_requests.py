@@ -2,11 +2,13 @@
 
 import re
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
+from segmentation_site.http.requests import FORM_BYTES
 from tests.architecture.addresses import Address, pages
 
 pytestmark = pytest.mark.django_db
@@ -55,3 +57,26 @@ def test_an_id_of_a_request_that_a_proxy_gives_is_kept(given: str) -> None:
 def test_an_id_of_a_request_that_could_forge_a_line_of_the_log_is_not(given: str) -> None:
     answered = Client().get("/livez", headers={"X-Request-ID": given})["X-Request-ID"]
     assert re.fullmatch(r"req_[0-9a-f]{32}", answered)
+
+
+def form_of(size: int) -> dict[str, Any]:
+    """What a browser sends for a form with a file, all in all of this size."""
+    file = b'--B\r\nContent-Disposition: form-data; name="file"; filename="a.csv"\r\n\r\n'
+    return {"data": file.ljust(size, b"1"), "content_type": "multipart/form-data; boundary=B"}
+
+
+@pytest.mark.parametrize("path", ["/accounts/login/", "/imports/new", "/language", "/nothing-here"])
+def test_nobody_fills_the_disk_with_a_file_before_they_have_signed_in(path: str) -> None:
+    browser = Client(enforce_csrf_checks=True)
+    browser.cookies["csrftoken"] = "x" * 32
+    assert browser.post(path, **form_of(FORM_BYTES)).status_code in {403, 404}
+    assert browser.post(path, **form_of(FORM_BYTES + 1)).status_code == 413
+
+
+def test_who_is_signed_in_sends_no_more_than_can_be_imported(
+    signed_in: Callable[[User], Client], admin: User, settings: Any
+) -> None:
+    settings.IMPORT_MAX_BYTES = 1000
+    browser = signed_in(admin)
+    assert browser.post("/imports/new", **form_of(FORM_BYTES + 1000)).status_code == 422
+    assert browser.post("/imports/new", **form_of(FORM_BYTES + 1001)).status_code == 413
