@@ -145,11 +145,11 @@ class Imports(ApiView):
     parser_classes = (MultiPartParser,)
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        super().initial(request, *args, **kwargs)
         announced = request.META.get("CONTENT_LENGTH") or "0"
         if announced.isdecimal() and int(announced) > settings.IMPORT_MAX_BYTES + FORM_BYTES:
-            # Before any of it is read.
+            # Before any of it is read, as it is to find out whether a signed-in browser sends it.
             raise starting.FileTooLarge(pointer="/file", limit=filesizeformat(settings.IMPORT_MAX_BYTES))
+        super().initial(request, *args, **kwargs)
 
     @operation("Imports, the newest first", page_of(IMPORT))
     def get(self, request: Request) -> Response:

@@ -55,7 +55,7 @@ class BodyLimitMiddleware:
     """Refuses a form that announces more than can be taken, before any of it is read.
 
     The token against forged forms stands in the form, so that looking for it takes in the files, whoever sends them:
-    only who is signed in may send one. What announces nothing is taken for empty; the API takes in what its keys let it.
+    only who is signed in may send one. What announces nothing is taken for empty. The API reads no form of nobody's.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:

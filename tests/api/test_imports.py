@@ -6,9 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import User
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client
 
 from customers.models import Customer, Import, ImportStatus, RejectedRow
+from segmentation_site.http.requests import FORM_BYTES
 from tests import given
 from tests.api.answers import pointers, problem
 from tests.api.calling import Caller, data
@@ -212,6 +215,17 @@ def test_every_field_that_cannot_be_is_told_at_once() -> None:
     assert pointers(problem(answer, 400, "invalid_request")) == {"/file": "invalid", "/mode": "invalid"}
     answer = client.post("/api/v1/imports", {"mode": "create"})
     assert pointers(problem(answer, 400, "invalid_request")) == {"/file": "required"}
+
+
+def test_more_than_can_be_imported_is_refused_before_it_is_read_whoever_sends_it(settings: Any, viewer: User) -> None:
+    settings.IMPORT_MAX_BYTES = 1000
+    content = AGES.ljust(FORM_BYTES + 1001, b"\n")
+    problem(Importer().send(content), 413, "file_too_large")
+    browser = Client(enforce_csrf_checks=True)
+    browser.force_login(viewer)
+    browser.cookies["csrftoken"] = "x" * 32
+    problem(browser.post("/api/v1/imports", {"file": SimpleUploadedFile("a.csv", content)}), 413, "file_too_large")
+    problem(browser.post("/api/v1/imports", {"file": SimpleUploadedFile("a.csv", AGES)}), 403, "permission_denied")
 
 
 def test_the_name_of_a_file_is_only_a_name() -> None:

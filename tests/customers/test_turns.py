@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 
 import pytest
 from django.utils import timezone
@@ -72,7 +73,7 @@ def test_of_two_first_imports_none_waits_for_the_other_before_its_turn_to_write(
     with given.somebody_holds(f"SELECT pg_advisory_xact_lock({WRITERS_LOCK})"):
         both = []
         for waiting, one in enumerate((first, second), 1):
-            both.append(given.aside(lambda one=one: carried_out(one)))
+            both.append(given.aside(partial(carried_out, one)))
             given.wait_for_somebody_who_waits(waiting, for_what="advisory")
     for done in both:
         assert done.result().status == "done"
