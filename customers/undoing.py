@@ -16,7 +16,7 @@ from django.utils.translation import gettext_noop
 from psycopg import sql
 
 from customers import attributes
-from customers.files.schema import Kind
+from customers.files.schema import Column, Kind
 from customers.merging import CUSTOMERS, EDITS, column, next_change
 from customers.models import Import, ImportStatus, Undo, lock_writers
 from customers.purchases import TRANSACTIONS
@@ -47,7 +47,7 @@ class Forecast:
     """What taking an import back would do, as numbers of customers and of transactions.
 
     removed     came with the import and go again
-    restored    get back what the import changed
+    restored    get back what the import changed; those who came with it and stay lose what it said of them
     kept        were changed afterwards as well: those later values stay
     """
 
@@ -107,16 +107,29 @@ def forecast(one: Import) -> Forecast:
                     )
                     UNION
                     SELECT customer_id FROM {transactions} WHERE source_import_id IS DISTINCT FROM {import}
-                ), mine AS (SELECT DISTINCT customer_id FROM {edits} WHERE source_import_id = {import})
+                ), mine AS (SELECT DISTINCT customer_id FROM {edits} WHERE source_import_id = {import}),
+                doubtful AS (
+                    SELECT edit.customer_id, edit.id, key FROM {edits} AS edit, jsonb_object_keys(edit.before) AS key
+                    WHERE source_import_id = {import} AND edit.customer_id IN (SELECT customer_id FROM later)
+                    UNION ALL
+                    SELECT customer.id, 0, key FROM {customers} AS customer, unnest({brought}::text[]) AS key
+                    WHERE created_import_id = {import} AND customer.id IN (SELECT customer_id FROM later)
+                )
                 SELECT
                     (SELECT count(*) FROM {customers} AS customer WHERE created_import_id = {import}
                         AND NOT EXISTS (SELECT FROM later WHERE customer_id = customer.id)),
-                    (SELECT count(*) FROM mine),
+                    (SELECT count(*) FROM mine
+                        WHERE NOT EXISTS (SELECT FROM later WHERE later.customer_id = mine.customer_id))
+                        + (SELECT count(DISTINCT customer_id) FROM doubtful WHERE NOT EXISTS (
+                            SELECT FROM {edits} AS next WHERE next.customer_id = doubtful.customer_id
+                                AND next.source_import_id IS DISTINCT FROM {import}
+                                AND next.id > doubtful.id AND next.before ? key
+                        )),
                     (SELECT count(*) FROM later WHERE customer_id IN (SELECT customer_id FROM mine)
                         OR customer_id IN (SELECT id FROM {customers} WHERE created_import_id = {import})),
                     (SELECT count(*) FROM {transactions} WHERE source_import_id = {import})
                 """
-            ).format(**names)
+            ).format(**names, brought=sql.Literal(_brought(one)))
         )
         return Forecast(*cursor.fetchone())
 
@@ -156,15 +169,25 @@ def _names(one: Import) -> dict[str, sql.Composable]:
     }
 
 
+def _facts() -> dict[str, Column]:
+    """Everything that may be said of a customer, by its key."""
+    return {known.key: known for known in attributes.columns() if known.key != "external_id"}
+
+
+def _brought(one: Import) -> list[str]:
+    """What customers who came with the import got from it."""
+    facts = _facts()
+    return [key for key in one.mapping.values() if key in facts]
+
+
 class _TakingBack:
     """The statements of one undo, in the order in which they are called."""
 
     def __init__(self, one: Import) -> None:
         self.one = one
         self.names = _names(one)
-        self.known = {known.key: known for known in attributes.columns() if known.key != "external_id"}
-        # What customers who came with the import got from it.
-        self.brought = [key for key in one.mapping.values() if key in self.known]
+        self.known = _facts()
+        self.brought = _brought(one)
 
     def _run(self, statement: str, **names: sql.Composable) -> int:
         with connection.cursor() as cursor:

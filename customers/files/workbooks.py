@@ -45,16 +45,22 @@ def first_rows(file: BinaryIO, job: Mapping[str, Any]) -> dict[str, Any]:
         _count_texts(archive, beginning.getvalue())
     workbook = _opened(beginning)
     names = _names(workbook)
+    found: dict[str, Any] = {}
     for name in [_chosen(names, job["sheet"])] if job["sheet"] else names:
         said = [
             (line, [_text(cell, job["decimal"]) or "" for cell in row])
             for line, row in _numbered(workbook.get_sheet_by_name(name))
             if any(cell != "" for cell in row)
         ][: job["rows"]]
-        if said:
+        if said and (not found or len(said) > 1):
             lines, rows = zip(*said, strict=True)
-            return {"sheets": names, "sheet": name, "lines": lines, "rows": rows}
-    raise EmptyFile()
+            found = {"sheets": names, "sheet": name, "lines": lines, "rows": rows}
+        # A sheet of a single row is a title before the table, unless no other has more.
+        if len(said) > 1:
+            break
+    if not found:
+        raise EmptyFile()
+    return found
 
 
 def rows(file: BinaryIO, job: Mapping[str, Any]) -> Iterator[tuple[bytes, bytes]]:

@@ -4,7 +4,8 @@ from random import Random
 
 import pytest
 
-from tests.customers.test_formats import rows
+from customers.files.schema import NoRows
+from tests.customers.test_formats import looked_at, rows
 from tests.customers.workbooks import number, sheet, text, workbook
 
 
@@ -41,3 +42,13 @@ def test_gaps_in_a_column_of_numbers_and_odd_signs_in_texts_stay_what_they_are()
     }
     found = rows(workbook(People=sheet(said)))
     assert found == {2: ("a", "33", "Lyon"), 3: ("b", None, "Bern\x1eNord"), 4: ("c", "54.5", "Wien")}
+
+
+def test_a_sheet_with_a_single_row_is_no_table_where_another_has_one() -> None:
+    title, people = sheet({1: [text("Read me")]}), sheet({1: [text("customer id")], 2: [text("a")]})
+    assert looked_at(workbook(Notes=title, People=people, Others=people)).dialect.sheet == "People"
+    assert rows(workbook(Notes=title, People=people)) == {2: ("a",)}
+    with pytest.raises(NoRows):
+        looked_at(workbook(Notes=title, Empty=sheet({})))
+    with pytest.raises(NoRows):
+        looked_at(workbook(Notes=title, People=people), sheet="Notes")

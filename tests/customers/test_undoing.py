@@ -79,6 +79,17 @@ def test_an_undo_says_beforehand_what_it_will_do() -> None:
     writing.correct("1", {"city": "Lyon"})
     told = undoing.forecast(one)
     assert (told.removed, told.restored, told.kept) == (1, 2, 2)
+    undo = undone(one)
+    assert (undo.removed, undo.restored) == (1, 2)
+
+
+def test_an_undo_says_beforehand_who_stays_without_what_the_import_said() -> None:
+    one = imported("id,age,city\n1,30,Lyon\n2,40,Paris\n")
+    writing.correct("1", {"age": 31})
+    told = undoing.forecast(one)
+    assert (told.removed, told.restored, told.kept) == (1, 1, 1)
+    undo = undone(one)
+    assert (undo.removed, undo.restored, undo.kept) == (1, 1, 1)
 
 
 @pytest.mark.parametrize("reason", ["undone", "dry run", "running"])
