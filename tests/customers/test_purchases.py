@@ -9,6 +9,7 @@ import pytest
 
 from customers.columns import read_columns
 from customers.models import Customer, Transaction
+from customers.searching.finding import Wanted, find
 from customers.starting import ImportedBefore
 from tests.conftest import real_file
 from tests.customers.given import counts, imported, why
@@ -29,6 +30,14 @@ def test_purchases_bring_customers_who_are_not_known_yet() -> None:
     one = imported(f"{HEAD}1,a,2024-01-01,10\n2,b,2024-01-02,20.5\n2,c,2024-02-02,-5\n", kind="transactions")
     assert counts(one) == (3, 0, 0, 0)
     assert set(Customer.objects.values_list("external_id", flat=True)) == {"1", "2"}
+
+
+def test_of_many_customers_whom_purchases_bring_the_list_says_at_once_about_how_many_they_are() -> None:
+    many = range(24_000)
+    imported("customer id,date,amount\n" + "".join(f"{one},2024-01-01,10\n" for one in many), kind="transactions")
+    count = find(Wanted(), counted=True).count
+    assert count is not None
+    assert count.number == pytest.approx(len(many), rel=0.05)
 
 
 def test_an_order_comes_in_once_however_often_its_file_does() -> None:
