@@ -1,11 +1,8 @@
 """The application that workers and the scheduler run."""
 
-import ctypes
 import json
 import logging
 import os
-import signal
-import sys
 import threading
 import time
 from contextlib import suppress
@@ -55,9 +52,9 @@ def _say_goodbye_as_json(**kwargs: Any) -> None:
 @worker_process_init.connect
 def _die_with_the_main_process(**kwargs: Any) -> None:
     """A pool process must neither work nor hold a connection any longer when its main process was killed."""
-    if sys.platform == "linux":
-        set_parent_death_signal = 1
-        ctypes.CDLL(None, use_errno=True).prctl(set_parent_death_signal, signal.SIGKILL)
+    from segmentation_site.jobs.parents import die_with_parent
+
+    die_with_parent()
 
 
 @worker_process_init.connect

@@ -1,5 +1,8 @@
 """Publishing a run: one transaction that moves one pointer. Rolling back is the same deed with an older run."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils import timezone
@@ -13,6 +16,7 @@ from segmentation_site.jobs.problems import Problem
 from segmentation_site.webhooks import outbox
 from segmentation_site.webhooks.events import Event
 from segments import aging, recording
+from segments.kmeans.shapes import IntVector
 from segments.models import SCORE, Run, Segment, Segmentation
 
 
@@ -51,16 +55,31 @@ def obstacle(run: Run) -> Problem | None:
     return None
 
 
-def publish(run: Run, *, by: User | None) -> Run:
+@contextmanager
+def telling_first_members(run: Run, customer_ids: IntVector, segment_ids: IntVector) -> Iterator[int]:
+    """While the block stores the members of `run`, tell the feed that they all join, where `run` is to be published in
+    this very transaction and nothing is published before it. Yields how many were told ahead, for `publish`.
+
+    (n,) int64 each. From here on nobody else publishes in this segmentation until the transaction ends.
+    """
+    is_first = run.publish_when_done and _locked(run.segmentation_id).published_run_id is None
+    if not is_first:
+        yield 0
+        return
+    with recording.telling_ahead(run, customer_ids, segment_ids) as told:
+        yield told
+
+
+def publish(run: Run, *, by: User | None, ahead: int = 0) -> Run:
     """Make `run` the one that readers see; returns it as it is then. Publishing the published run again changes
     nothing.
 
     A draft must have been matched with the run that is published now, because its segments would otherwise not keep
     their ids: raises Outdated. A run that was published before may always come back. Raises NotDone for a run without
-    results.
+    results. `ahead` of the joiners were told by `telling_first_members`.
     """
     with transaction.atomic():
-        segmentation = Segmentation.objects.select_for_update(no_key=True).get(pk=run.segmentation_id)
+        segmentation = _locked(run.segmentation_id)
         run = Run.objects.get(pk=run.pk)
         run.segmentation = segmentation
         if problem := obstacle(run):
@@ -70,7 +89,7 @@ def publish(run: Run, *, by: User | None) -> Run:
         run.published_at, run.published_by = timezone.now(), by
         run.save(update_fields=["published_at", "published_by"])
         _end_and_revive_segments(run, before=segmentation.published_run_id)
-        recording.record_publication(run, before=segmentation.published_run_id)
+        recording.record_publication(run, before=segmentation.published_run_id, ahead=ahead)
         segmentation.published_run = run
         # Whoever changed since the run read them is looked at with its model next, and drift is another model's.
         segmentation.scored_until, segmentation.scored_as_of, segmentation.drift = run.read_until, None, None
@@ -81,6 +100,10 @@ def publish(run: Run, *, by: User | None) -> Run:
         audit.record(Action.RUN_PUBLISHED, run.public_id, by=by, segmentation=segmentation.slug)
         outbox.emit(Event.RUN_PUBLISHED, run_id=run.public_id, segmentation=segmentation.slug)
     return run
+
+
+def _locked(segmentation_id: int) -> Segmentation:
+    return Segmentation.objects.select_for_update(no_key=True).get(pk=segmentation_id)
 
 
 def _end_and_revive_segments(run: Run, *, before: int | None) -> None:

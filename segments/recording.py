@@ -25,12 +25,14 @@ _MEMORY = "256MB"
 MANY = 50_000
 
 
-def record_publication(run: Run, *, before: int | None) -> int:
+def record_publication(run: Run, *, before: int | None, ahead: int = 0) -> int:
     """Who joins, leaves and moves when `run` takes the place of the run with the key `before`; how many they are.
 
-    One pass over both runs' partitions. Who leaves is named, because tools must be told even when the customer is gone
-    by the time they ask.
+    One pass over both runs' partitions; none where `ahead` says how many `telling_ahead` told of, in this transaction.
+    Who leaves is named, because tools must be told even when the customer is gone by the time they ask.
     """
+    if ahead:
+        return _count(run.segmentation_id, _last_change(run.segmentation_id), ahead)
     if before is None:
         return _record(
             run.segmentation_id,
@@ -137,7 +139,17 @@ def record_scoring(run: Run, *, scored: sql.Identifier, looked_at: sql.Identifie
 
 @contextmanager
 def record_joining(run: Run, customer_ids: IntVector, segment_ids: IntVector) -> Iterator[None]:
-    """That customers joined who were nowhere before, while the block puts them there.
+    """That customers joined who were nowhere before, while the block puts them there; as `telling_ahead`."""
+    last = _last_change(run.segmentation_id)
+    with telling_ahead(run, customer_ids, segment_ids) as told:
+        yield
+    _count(run.segmentation_id, last, told)
+
+
+@contextmanager
+def telling_ahead(run: Run, customer_ids: IntVector, segment_ids: IntVector) -> Iterator[int]:
+    """Write that customers join who were nowhere before, while the block puts them there; yields how many. The entries
+    count when the segmentation's last change moves, which the caller sees to, in the same transaction.
 
     (n,) int64 each, in the order in which they are told. Many are written over a connection of their own at the same
     time, and are committed before the caller is: nobody sees entries beyond the segmentation's last change, and who
@@ -163,12 +175,11 @@ def record_joining(run: Run, customer_ids: IntVector, segment_ids: IntVector) ->
         )
 
     if count < MANY:
-        yield
+        yield count
         write()
     else:
         with copying.meanwhile(write):
-            yield
-    Segmentation.objects.filter(pk=key).update(last_change=last + count)
+            yield count
 
 
 def sizes(run_id: int) -> Counter[int]:
@@ -227,5 +238,10 @@ def _record(segmentation_id: int, found: sql.Composed) -> int:
             )
         )
         count = max(0, int(cursor.rowcount))
-    Segmentation.objects.filter(pk=segmentation_id).update(last_change=last + count)
-    return count
+    return _count(segmentation_id, last, count)
+
+
+def _count(segmentation_id: int, last: int, further: int) -> int:
+    """Let so many entries after the last one count."""
+    Segmentation.objects.filter(pk=segmentation_id).update(last_change=last + further)
+    return further

@@ -1,12 +1,10 @@
 """Carrying out a run, from reading to draft: the phases in the order in which they happen. Workers only."""
 
-import time
-from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from importlib.metadata import version
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 from django.db import transaction
@@ -17,28 +15,20 @@ from customers.attributes import feature_labels
 from customers.columns import Columns, count_customers, last_change
 from segmentation_site.jobs.leases import Lease
 from segmentation_site.jobs.problems import Problem
-from segments import judging, placing, publishing, reading, storing, warming
+from segments import judging, placing, publishing, reading, storing, trying, warming
 from segments.browsing.moves import count_moves
 from segments.charts import PALETTE
-from segments.kmeans import choosing, drifting, fitting, matching, measuring, preparing, profiling
-from segments.kmeans.engines import THREADS, TOLERANCE, Check, Engine
+from segments.kmeans import choosing, drifting, fitting, matching, preparing, profiling
+from segments.kmeans.engines import THREADS, TOLERANCE, Engine
 from segments.kmeans.matches import Matching
 from segments.kmeans.model import Model, ModelMismatch, ModelSegment
 from segments.kmeans.naming import suggest_names
-from segments.kmeans.shapes import Choice, Definition, Fit, FloatVector, Measured, Outline, Prepared, Profile
-from segments.models import Candidate, Origin, Run, Segment
+from segments.kmeans.shapes import Choice, Definition, Fit, Measured, Prepared, Profile
+from segments.models import Origin, Run, Segment
 from segments.timetable import Timetable
-
-T = TypeVar("T")
+from segments.trying import CannotSegment, Tried
 
 FAR_PERCENTILE = 99
-
-
-class CannotSegment(Problem):
-    """The customers do not allow what the definition asks for."""
-
-    code = "cannot_segment"
-    sentence = "{detail}"
 
 
 def execute(run: Run, lease: Lease[Run]) -> None:
@@ -62,7 +52,7 @@ def execute(run: Run, lease: Lease[Run]) -> None:
     prepared = _prepare(columns, definition, lease)
     start = warming.before(run.segmentation.published_run) if run.origin != Origin.ASKED else None
     with placing.opened(place, prepared, run) as engine:
-        tried = _try_each_k(run, prepared, definition, lease, start, engine)
+        tried = trying.try_each(run, prepared, definition.candidates, lease, start, engine)
         choice, measured = _choose(run, prepared, tried, lease)
         chosen = tried[choice.k]
         fit = fitting.partition(chosen.outline, engine)
@@ -76,7 +66,8 @@ def execute(run: Run, lease: Lease[Run]) -> None:
         segments = _segments(run, matched, profiles)
         segment_ids = np.array([segment.pk for segment in segments], dtype=np.int64)
         joined = reading.read_places(baseline).joined(prepared.ids, segment_ids[fit.labels], now=run.pk)
-        storing.store_assignments(run, prepared.ids, fit, segment_ids, joined)
+        with publishing.telling_first_members(run, prepared.ids, segment_ids[fit.labels]) as ahead:
+            storing.store_assignments(run, prepared.ids, fit, segment_ids, joined)
         storing.store_profiles(run, everybody, profiles, segments)
         moves = {"moves": count_moves(baseline.pk, run.pk)} if baseline else {}
         snapshot = looking.result()
@@ -96,7 +87,7 @@ def execute(run: Run, lease: Lease[Run]) -> None:
             read_until=read_until,
         )
         if run.publish_when_done:
-            _publish(run)
+            _publish(run, ahead)
         elif run.origin != Origin.ASKED:
             _publish_by_rule(run, chosen.warning)
 
@@ -119,102 +110,6 @@ def _prepare(columns: Columns, definition: Definition, lease: Lease[Run]) -> Pre
         return preparing.prepare(columns.ids, columns.values, definition, levels=columns.levels)
     except preparing.UnusableFeatures as error:
         raise CannotSegment(detail=str(error)) from error
-
-
-@dataclass(frozen=True, slots=True)
-class Tried:
-    """One value of k: its measures, and how separate and how stable each of its groups is, in the outline's order."""
-
-    outline: Outline
-    measured: Measured
-    separation: measuring.Separation
-    stability: FloatVector
-    warning: str = ""
-
-    def places_of(self, fit: Fit) -> list[int]:
-        """(k,) for each group of its fit the place in the outline: sizes that single precision made out almost equal
-        may come in another order.
-        """
-        centroids = self.outline.centroids.tolist()
-        return [centroids.index(centroid) for centroid in fit.centroids.tolist()]
-
-
-def _try_each_k(
-    run: Run,
-    prepared: Prepared,
-    definition: Definition,
-    lease: Lease[Run],
-    start: warming.Before | None,
-    engine: Engine,
-) -> dict[int, Tried]:
-    """Fit and measure every k, each stored as soon as it is known: the page draws the curve while it grows."""
-    numbers = definition.candidates
-    lease.phase(gettext_noop("trying numbers of segments"), len(numbers))
-    with lease.writing():
-        run.candidates.all().delete()
-    tried: dict[int, Tried] = {}
-    for one in _each(numbers, lambda k: _try(k, run.seed, prepared, lease.check, start, engine), engine.at_once):
-        if isinstance(one, fitting.TooFewDistinctRows):
-            if tried:
-                break
-            raise CannotSegment(detail=str(one)) from one
-        tried[one.outline.k] = one
-        with lease.writing():
-            _store_candidate(run, one.measured)
-        lease.progress(len(tried))
-    return tried
-
-
-def _each(numbers: Sequence[int], work: Callable[[int], T], at_once: int) -> Iterator[T]:
-    """What the work makes of each number, in their order; so many are worked on at once. No further ones are begun
-    when whoever asked stops asking.
-    """
-    with ThreadPoolExecutor(at_once) as threads:
-        under_way = deque(threads.submit(work, number) for number in numbers)
-        try:
-            while under_way:
-                yield under_way.popleft().result()
-        finally:
-            for one in under_way:
-                one.cancel()
-
-
-def _try(
-    k: int, seed: int, prepared: Prepared, check: Check, start: warming.Before | None, engine: Engine
-) -> Tried | fitting.TooFewDistinctRows:
-    """One k, fitted and measured. No query: several of these are made at once."""
-    started = time.perf_counter()
-    try:
-        outline = fitting.search(prepared, k, seed=seed, check=check, engine=engine)
-    except fitting.TooFewDistinctRows as error:
-        return error
-    outline, warning = warming.gone_on(start, prepared, outline, engine=engine)
-    separation = measuring.separation(prepared, outline, salt=seed)
-    measured = measuring.measure(prepared, outline, salt=seed, known=separation)
-    stability = measuring.stability(prepared, outline, salt=seed, check=check)
-    measured = replace(
-        measured,
-        stability=float(stability.min()),
-        prediction_strength=measuring.prediction_strength(prepared, k, salt=seed, check=check),
-        seconds=time.perf_counter() - started,
-    )
-    return Tried(outline, measured, separation, stability, warning)
-
-
-def _store_candidate(run: Run, measured: Measured) -> None:
-    Candidate.objects.create(
-        run=run,
-        k=measured.k,
-        inertia=measured.inertia,
-        silhouette=measured.silhouette,
-        davies_bouldin=measured.davies_bouldin,
-        calinski_harabasz=measured.calinski_harabasz,
-        stability=measured.stability,
-        smallest_share=measured.smallest_share,
-        prediction_strength=measured.prediction_strength,
-        simplified_silhouette=measured.simplified_silhouette,
-        seconds=measured.seconds,
-    )
 
 
 def _choose(run: Run, prepared: Prepared, tried: Mapping[int, Tried], lease: Lease[Run]) -> tuple[Choice, Measured]:
@@ -358,12 +253,14 @@ def _publish_by_rule(run: Run, warning: str) -> None:
     finished.save(update_fields=["warnings"])
 
 
-def _publish(run: Run) -> None:
-    """Publish in the transaction that ends the run. What stands in the way leaves a draft that says so."""
+def _publish(run: Run, ahead: int = 0) -> None:
+    """Publish in the transaction that ends the run; `ahead` of its members were told to have joined. What stands in the
+    way leaves a draft that says so.
+    """
     finished = Run.objects.get(pk=run.pk)
     try:
         with transaction.atomic():
-            publishing.publish(finished, by=run.created_by)
+            publishing.publish(finished, by=run.created_by, ahead=ahead)
     except Problem as problem:
         finished.warnings = [
             *finished.warnings,

@@ -6,14 +6,17 @@ and single precision. What they find goes on in scikit-learn, in double, where t
 """
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from itertools import compress
 
 import numpy as np
 from sklearn.cluster import kmeans_plusplus
 
 from segments.kmeans.engines import MAX_ITERATIONS, THREADS, Check, Ended, Engine, no_check
-from segments.kmeans.engines.local import FEW, Local, ended_on, limited, of_many
+from segments.kmeans.engines.local import FEW, Local, ended_on, limited
 from segments.kmeans.model import squared_distances
-from segments.kmeans.shapes import Fit, FloatMatrix, Outline, Prepared
+from segments.kmeans.shapes import Fit, FloatMatrix, FloatVector, Outline, Prepared
 from segments.kmeans.sidebyside import SideBySide
 from segments.kmeans.wording import gettext_noop
 
@@ -122,7 +125,7 @@ def _best_of_restarts(
 ) -> Ended:
     z = _in_order(prepared)
     with limited(threads):
-        begun = _begun(z, k, seed=seed, starts=restarts, passes=MAX_ITERATIONS, check=check)
+        begun = _begun(SideBySide(z), k, seed=seed, starts=restarts, passes=MAX_ITERATIONS, check=check)
     return min(engine.ended(begun[:8], check), key=_inertia)
 
 
@@ -130,10 +133,9 @@ def _in_order(prepared: Prepared) -> FloatMatrix:
     return prepared.z[np.argsort(prepared.ids, kind="stable")]
 
 
-def _begun(z: FloatMatrix, k: int, *, seed: int, starts: int, passes: int, check: Check) -> list[FloatMatrix]:
+def _begun(rows: SideBySide, k: int, *, seed: int, starts: int, passes: int, check: Check) -> list[FloatMatrix]:
     """Distinct centres after some passes of each start, the best first."""
     random = np.random.default_rng(seed)
-    rows = SideBySide(z)
     at_once = max(1, min(starts, 20))
     centres, inertia = [], []
     for _ in range(0, starts, at_once):
@@ -155,20 +157,34 @@ def _best_by_samples(prepared: Prepared, k: int, *, seed: int, check: Check, thr
     Candidates are told apart by centroids: by inertia, good ones were taken for each other.
     """
     few, sample, larger = (
-        prepared.z[prepared.sample(size, seed)] for size in (FIRST_ROWS, SAMPLE_FOR_STARTS, SAMPLE_FOR_POLISH)
+        prepared.once(("rows", size, seed), partial(_Rows.of, prepared, size, seed))
+        for size in (FIRST_ROWS, SAMPLE_FOR_STARTS, SAMPLE_FOR_POLISH)
     )
     with limited(threads):
-        begun = _begun(few, k, seed=seed, starts=STARTS_ON_SAMPLE, passes=FIRST_PASSES, check=check)
+        begun = _begun(few.side_by_side, k, seed=seed, starts=STARTS_ON_SAMPLE, passes=FIRST_PASSES, check=check)
         on_sample = _ranked(_ended(sample, begun, check))
         candidates = _worth(on_sample, MARGIN_ON_SAMPLE)[:CANDIDATES]
         on_larger = _ranked(_ended(larger, candidates, check, POLISHING_PASSES))
         ended = _ranked(_ended(larger, _worth(on_larger, MARGIN_POLISHED)[:BEST_KEPT], check))
-    is_everybody = len(larger) == len(prepared.z)
+    is_everybody = len(larger.z) == len(prepared.z)
     return ended[0] if is_everybody else _ranked(engine.ended(_worth(ended, MARGIN_ENDED), check))[0]
 
 
-def _ended(z: FloatMatrix, starts: Sequence[FloatMatrix], check: Check, most: int = MAX_ITERATIONS) -> list[Ended]:
-    return ended_on(z, starts, check, most, side_by_side=of_many(z))
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """Rows of a sample, (m, c), and the same for many starts at once."""
+
+    z: FloatMatrix
+    side_by_side: SideBySide
+
+    @classmethod
+    def of(cls, prepared: Prepared, size: int, salt: int) -> "_Rows":
+        z = prepared.z[prepared.sample(size, salt)]
+        return cls(z, SideBySide(z))
+
+
+def _ended(rows: _Rows, starts: Sequence[FloatMatrix], check: Check, most: int = MAX_ITERATIONS) -> list[Ended]:
+    return ended_on(rows.z, starts, check, most, side_by_side=rows.side_by_side)
 
 
 def _ranked(ended: Sequence[Ended]) -> list[Ended]:
@@ -184,13 +200,26 @@ def _worth(ended: Sequence[Ended], margin: float) -> list[FloatMatrix]:
 def _distinct(found: Iterable[FloatMatrix]) -> list[FloatMatrix]:
     """Those whose centres differ from all before, in whatever order they come."""
     kept: list[FloatMatrix] = []
+    # The sums over centres tell most apart, without looking for the one beside each.
+    totals: list[FloatVector] = []
+    reaches: list[FloatVector] = []
     for one in found:
-        if not any(_is_same(one, other) for other in kept):
+        total = one.sum(axis=0)
+        alike = (np.abs(total - totals) <= reaches).all(axis=1).tolist() if kept else []
+        if not any(_is_same(one, other) for other in compress(kept, alike)):
             kept.append(one)
+            totals.append(total)
+            reaches.append(_reach(one).sum(axis=0))
     return kept
 
 
 def _is_same(one: FloatMatrix, other: FloatMatrix) -> bool:
-    """Whether each centre has one beside it among the others, within a hundredth, and each of these is beside one."""
-    nearest = squared_distances(one, other).argmin(axis=1)
-    return len(set(nearest.tolist())) == len(one) and np.allclose(one, other[nearest], rtol=1e-2, atol=1e-2)
+    """Whether each centre has one beside it among the others, and each of these is beside one."""
+    nearest = squared_distances(one, other).argmin(axis=1).tolist()
+    beside = other[nearest]
+    return len({*nearest}) == len(one) and bool(np.all(np.abs(one - beside) <= _reach(beside)))
+
+
+def _reach(centres: FloatMatrix) -> FloatMatrix:
+    """How far from these, in each column, another still counts as the same: a hundredth."""
+    return 0.01 + 0.01 * np.abs(centres)

@@ -1,9 +1,9 @@
 """The frozen types that travel through a run, and their JSON."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
-from typing import Any, Self, TypeAlias
+from typing import Any, Self, TypeAlias, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -32,6 +32,7 @@ __all__ = [
     "Transform",
 ]
 
+T = TypeVar("T")
 FloatMatrix: TypeAlias = npt.NDArray[np.float64]
 FloatVector: TypeAlias = npt.NDArray[np.float64]
 IntVector: TypeAlias = npt.NDArray[np.int64]
@@ -162,13 +163,18 @@ class Prepared:
     categories: tuple[CategorySpec, ...] = ()
     codes: FloatMatrix | None = None
     levels: tuple[tuple[str, ...], ...] = ()
-    _samples: dict[tuple[int, int], IntVector] = field(default_factory=dict, init=False, repr=False, compare=False)
+    _made: dict[Hashable, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def sample(self, size: int, salt: int) -> IntVector:
-        """`hashed_sample` of its customers, drawn once: every number of segments is tried on the same ones."""
-        if (size, salt) not in self._samples:
-            self._samples[size, salt] = hashed_sample(self.ids, size, salt)
-        return self._samples[size, salt]
+        """`hashed_sample` of its customers: every number of segments is tried on the same ones."""
+        return self.once(("sample", size, salt), lambda: hashed_sample(self.ids, size, salt))
+
+    def once(self, name: Hashable, make: Callable[[], T]) -> T:
+        """What somebody makes of its customers under this name, made once for every number of segments."""
+        if name not in self._made:
+            self._made[name] = make()
+        made: T = self._made[name]
+        return made
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,12 +12,14 @@ from customers import erasing, undoing
 from customers.models import Customer, Import, Undo
 from segmentation_site.jobs import leases
 from segmentation_site.jobs.models import JobStatus
-from segments import publishing, storing
+from segments import publishing, recording, running, starting, storing
 from segments.browsing.members import Members
 from segments.kmeans.shapes import Fit
-from segments.models import Assignment, Run, Segment, Segmentation, SegmentProfile
+from segments.models import Assignment, Change, Run, Segment, Segmentation, SegmentProfile
+from tests import given as anywhere
 from tests.api.calling import Caller
 from tests.customers.given import imported
+from tests.segments import given as given_all
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -108,6 +110,69 @@ def test_the_feed_tells_who_joined_moved_and_left_and_a_way_back_tells_it_backwa
     assert {entry["run_id"] for entry in entries} == {second.public_id}
     publishing.publish(first, by=None)
     assert [entry["type"] for entry in puller.pull()] == ["moved", "joined", "left"]
+    assert puller.places == members(segmentation)
+
+
+def _published_at_once(segmentation: Segmentation) -> Run:
+    """A run that is published when it is done, carried out here."""
+    started = starting.start_run(segmentation, by=None, publish=True, ring=False)
+    leases.carry_out(Run, started.pk, running.execute)
+    started.refresh_from_db()
+    return started
+
+
+def test_of_a_first_run_that_is_published_at_once_everybody_is_told_while_they_are_stored(
+    segmentation: Segmentation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recording, "MANY", 1)
+    puller = Puller(segmentation)
+    first = _published_at_once(segmentation)
+    entries = puller.pull(page_size=1000)
+    assert [entry["sequence"] for entry in entries] == list(range(1, 201))
+    assert {(entry["type"], entry["run_id"]) for entry in entries} == {("joined", first.public_id)}
+    assert puller.places == members(segmentation)
+    second = _published_at_once(segmentation)
+    assert second.published_at is not None
+    assert puller.pull() == [], "everybody is where they were"
+
+
+def test_a_first_run_that_dies_before_it_is_published_has_told_nobody(
+    segmentation: Segmentation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recording, "MANY", 1)
+
+    def die(*_: object, **__: object) -> None:
+        raise SystemExit
+
+    with monkeypatch.context() as dying:
+        dying.setattr(publishing, "publish", die)
+        with pytest.raises(SystemExit):
+            _published_at_once(segmentation)
+    puller = Puller(segmentation)
+    assert Change.objects.count() == 200
+    Run.objects.update(status=JobStatus.FAILED)
+    assert _published_at_once(segmentation).published_at is not None
+    assert len(puller.pull(page_size=1000)) == 200
+    assert puller.places == members(segmentation)
+
+
+def test_a_run_that_is_no_longer_the_first_when_it_ends_tells_nothing(
+    segmentation: Segmentation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recording, "MANY", 1)
+    draft = given_all.run(segmentation)
+    matching = running._match
+
+    def somebody_publishes(*arguments: Any) -> Any:
+        found = matching(*arguments)
+        anywhere.at_once(lambda: publishing.publish(draft, by=None))
+        return found
+
+    puller = Puller(segmentation)
+    monkeypatch.setattr(running, "_match", somebody_publishes)
+    late = _published_at_once(segmentation)
+    assert (late.status, late.published_at) == (JobStatus.DONE, None)
+    assert {entry["run_id"] for entry in puller.pull(page_size=1000)} == {draft.public_id}
     assert puller.places == members(segmentation)
 
 

@@ -44,7 +44,7 @@ class Engine(Protocol):
 
     @property
     def at_once(self) -> int:
-        """How many numbers of groups it may be asked about at once, from threads."""
+        """How many numbers of groups it may be asked about at once, in copies of this process."""
 
     @property
     def versions(self) -> dict[str, str]:

@@ -45,8 +45,10 @@ class Local:
 
     @property
     def at_once(self) -> int:
-        """One for each core: what each computes stays on one thread, so no bit depends on this."""
-        return at_once()
+        """One for each core where there are many rows: what each computes stays on one thread, so no bit depends on
+        this.
+        """
+        return at_once() if len(self._z) > FEW else 1
 
     @property
     def versions(self) -> dict[str, str]:
