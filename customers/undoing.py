@@ -80,11 +80,13 @@ def running_undo(one: Import) -> Undo | None:
 
 def start_undo(one: Import, *, by: User | None, ring: bool = True) -> Undo:
     """Queue the undoing of an import. Raises NotUndoable or BeingUndone."""
-    if why := obstacle(one):
-        raise NotUndoable(why=why)
     try:
         with transaction.atomic():
             undo = Undo.objects.create(undone_import=one, created_by=by)
+            # Only now nobody else takes it back; somebody may have come to the end of that since it was read.
+            one.refresh_from_db()
+            if why := obstacle(one):
+                raise NotUndoable(why=why)
             audit.record(Action.IMPORT_UNDONE, one.public_id, by=by)
             if ring:
                 bell.ring_on_commit(undo)

@@ -16,6 +16,7 @@ from segmentation_site.access import audit
 from segmentation_site.access.audit import Action
 from segmentation_site.jobs.models import ACTIVE
 from segmentation_site.jobs.problems import Problem
+from segments.holding import hold
 from segments.kmeans.engines.needs import UNSET
 from segments.kmeans.shapes import Definition, DefinitionError, EngineChoice
 from segments.models import Run, Segment, Segmentation
@@ -143,6 +144,7 @@ def change_segmentation(
         segmentation.description = _text(description, LONGEST_TEXT, "/description")
     try:
         with transaction.atomic():
+            hold(segmentation.pk)
             _refuse_if_changed(segmentation, seen, "segmentation")
             segmentation.save(update_fields=["name", "definition", "description", "updated_at"])
             audit.record(Action.SEGMENTATION_CHANGED, segmentation.slug)
@@ -154,7 +156,7 @@ def change_segmentation(
 def delete_segmentation(segmentation: Segmentation) -> None:
     """Delete a segmentation with its runs, segments and assignments. Raises StillRunning while a run works."""
     with transaction.atomic():
-        locked = Segmentation.objects.select_for_update().get(pk=segmentation.pk)
+        locked = hold(segmentation.pk, no_key=False)
         runs = list(Run.objects.filter(segmentation=locked).only("public_id", "status"))
         for run in runs:
             if run.status in ACTIVE:

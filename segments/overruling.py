@@ -15,10 +15,11 @@ from segmentation_site.jobs.problems import Problem
 from segments import publishing
 from segments.browsing.moves import count_moves
 from segments.charts import PALETTE
+from segments.holding import hold
 from segments.kmeans.matches import CannotOverrule, Match, Matching, overrule
 from segments.kmeans.naming import suggest_names
 from segments.kmeans.shapes import Profile
-from segments.models import Assignment, Run, Segment, Segmentation, SegmentProfile
+from segments.models import Assignment, Run, Segment, SegmentProfile
 
 
 class NotADraft(Problem):
@@ -72,7 +73,7 @@ def decide(run: Run, decisions: Mapping[str, str | None], *, by: User | None) ->
     what stands in the way of publishing the run.
     """
     with transaction.atomic():
-        segmentation = Segmentation.objects.select_for_update(no_key=True).get(pk=run.segmentation_id)
+        segmentation = hold(run.segmentation_id)
         run = Run.objects.get(pk=run.pk)
         run.segmentation = segmentation
         if run.published_at is not None:

@@ -16,8 +16,9 @@ from segmentation_site.jobs.problems import Problem
 from segmentation_site.webhooks import outbox
 from segmentation_site.webhooks.events import Event
 from segments import aging, recording
+from segments.holding import hold
 from segments.kmeans.shapes import IntVector
-from segments.models import SCORE, Run, Segment, Segmentation
+from segments.models import SCORE, Run, Segment
 
 
 class NotDone(Problem):
@@ -62,7 +63,7 @@ def telling_first_members(run: Run, customer_ids: IntVector, segment_ids: IntVec
 
     (n,) int64 each. From here on nobody else publishes in this segmentation until the transaction ends.
     """
-    is_first = run.publish_when_done and _locked(run.segmentation_id).published_run_id is None
+    is_first = run.publish_when_done and hold(run.segmentation_id).published_run_id is None
     if not is_first:
         yield 0
         return
@@ -76,10 +77,10 @@ def publish(run: Run, *, by: User | None, ahead: int = 0) -> Run:
 
     A draft must have been matched with the run that is published now, because its segments would otherwise not keep
     their ids: raises Outdated. A run that was published before may always come back. Raises NotDone for a run without
-    results. `ahead` of the joiners were told by `telling_first_members`.
+    results, Deleted where its segmentation is gone. `ahead` of the joiners were told by `telling_first_members`.
     """
     with transaction.atomic():
-        segmentation = _locked(run.segmentation_id)
+        segmentation = hold(run.segmentation_id)
         run = Run.objects.get(pk=run.pk)
         run.segmentation = segmentation
         if problem := obstacle(run):
@@ -100,10 +101,6 @@ def publish(run: Run, *, by: User | None, ahead: int = 0) -> Run:
         audit.record(Action.RUN_PUBLISHED, run.public_id, by=by, segmentation=segmentation.slug)
         outbox.emit(Event.RUN_PUBLISHED, run_id=run.public_id, segmentation=segmentation.slug)
     return run
-
-
-def _locked(segmentation_id: int) -> Segmentation:
-    return Segmentation.objects.select_for_update(no_key=True).get(pk=segmentation_id)
 
 
 def _end_and_revive_segments(run: Run, *, before: int | None) -> None:

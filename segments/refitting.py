@@ -14,6 +14,7 @@ from django.db import transaction
 from segmentation_site.access import audit
 from segmentation_site.access.audit import Action
 from segmentation_site.jobs.problems import Problem
+from segments.holding import hold
 from segments.kmeans.checking import DefinitionError
 from segments.models import Origin, Run, Segmentation
 from segments.starting import AlreadyRunning, start_run
@@ -40,7 +41,7 @@ def read_timetable(value: Any) -> Timetable | None:
 def schedule(segmentation: Segmentation, timetable: Timetable | None, *, by: User | None = None) -> Segmentation:
     """Let runs of it start by themselves from now on, or no longer; returns it as it is then."""
     with transaction.atomic():
-        segmentation = Segmentation.objects.select_for_update(of=("self",), no_key=True).get(pk=segmentation.pk)
+        segmentation = hold(segmentation.pk)
         segmentation.schedule = timetable.to_json() if timetable else None
         segmentation.next_refit_at = timetable.next_after(datetime.now(UTC)) if timetable else None
         segmentation.save(update_fields=["schedule", "next_refit_at", "updated_at"])

@@ -120,6 +120,15 @@ def test_of_many_who_take_an_import_back_at_once_one_does() -> None:
     assert Undo.objects.count() == 1
 
 
+def test_who_comes_when_an_import_has_just_been_taken_back_is_told_so() -> None:
+    one = imported("id,age\n1,30\n")
+    seen_before = Import.objects.get(pk=one.pk)
+    undone(one)
+    with pytest.raises(undoing.NotUndoable, match="taken back already"):
+        undoing.start_undo(seen_before, by=None, ring=False)
+    assert Undo.objects.count() == 1
+
+
 def test_an_import_is_not_taken_back_while_it_is_on_its_way_nor_twice_by_two_workers() -> None:
     one = started("id,age\n1,30\n")
 

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable
+from concurrent.futures import Future
 from functools import partial
 
 import numpy as np
@@ -14,6 +15,7 @@ from segmentation_site.jobs import leases
 from segmentation_site.jobs.leases import Lease
 from segmentation_site.jobs.models import JobStatus
 from segments import defining, publishing, running, starting
+from segments.holding import Deleted
 from segments.kmeans.model import Model, score
 from segments.models import Assignment, Candidate, Change, Run, Segment, Segmentation, SegmentProfile
 from segments.models.run import RunState
@@ -146,6 +148,25 @@ def test_of_two_drafts_that_four_publish_at_once_one_is_in_use_and_told_of_once(
     assert segmentation.published_run_id == published.pk
     assert Change.objects.filter(segmentation_id=segmentation.pk).count() == segmentation.last_change == 200
     assert AuditEntry.objects.filter(action="run published").count() == 1
+
+
+def test_who_publishes_or_changes_what_somebody_is_deleting_is_told_so(segmentation: Segmentation) -> None:
+    draft = given.run(segmentation)
+    deeds: list[Callable[[], object]] = [
+        partial(defining.delete_segmentation, segmentation),
+        partial(publishing.publish, Run.objects.get(pk=draft.pk), by=None),
+        partial(defining.change_segmentation, Segmentation.objects.get(pk=segmentation.pk), name="Other"),
+        partial(defining.delete_segmentation, Segmentation.objects.get(pk=segmentation.pk)),
+    ]
+    with anywhere.somebody_holds("SELECT 1 FROM segments_segmentation FOR UPDATE"):
+        done: list[Future[object]] = []
+        for waiting, deed in enumerate(deeds, 1):
+            done.append(anywhere.aside(deed))
+            anywhere.wait_for_somebody_who_waits(waiting)
+    assert done[0].result() is None
+    for told in done[1:]:
+        with pytest.raises(Deleted):
+            told.result()
 
 
 def test_later_edits_of_the_segmentation_do_not_reach_a_run_that_was_started(segmentation: Segmentation) -> None:
