@@ -8,6 +8,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -20,12 +21,17 @@ from customers.files.schema import Column, Kind
 from customers.models import Consent, Customer
 from customers.selecting import Where
 from segmentation_site.database.copying import read_arrays
+from segmentation_site.database.moments import at_the_same_moment
 from segmentation_site.http.spreadsheets import FORMULA_PATTERN, NUMBER_PATTERN
 
+_Part: TypeAlias = tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]
 _TEXTS = (Kind.TEXT, Kind.EMAIL, Kind.CATEGORY)
 
 # What is in flight at once: 12 bytes a value on the way, far below PostgreSQL's limit of 1 GB for an array.
 CUSTOMERS_AT_ONCE = 1_000_000
+# From how many ids on two connections read half of the customers each: a million in 0.5 s instead of 0.8 s.
+MANY = 200_000
+_LAST_ID = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,20 +144,25 @@ def read_columns(
     """
     columns = attributes.features_of(keys)
     source = _Source(columns, as_of or datetime.now(UTC).date(), conditions, changed, only)
-    parts = []
-    after = 0
-    while True:
-        ids, values = source.read_after(after)
-        parts.append((ids, values))
-        if len(ids) < CUSTOMERS_AT_ONCE:
-            break
-        after = int(ids[-1])
+    middle = None if changed or only or source.is_of_purchases else _middle()
+    if middle is None or connection.in_atomic_block:
+        parts = source.read(0, _LAST_ID)
+    else:
+        with at_the_same_moment() as aside:
+            upper = aside(lambda: source.read(middle, _LAST_ID))
+            parts = source.read(0, middle) + upper.result()
     return Columns(
         keys=tuple(keys),
         ids=np.concatenate([ids for ids, _ in parts]),
         values=np.concatenate([values for _, values in parts]),
         levels=source.levels,
     )
+
+
+def _middle() -> int | None:
+    """The id half way from the first customer to the last; None where they are not many."""
+    ends = Customer.objects.aggregate(first=Min("pk"), last=Max("pk"))
+    return (ends["first"] + ends["last"]) // 2 if ends["first"] and ends["last"] - ends["first"] >= MANY else None
 
 
 class _Source:
@@ -174,13 +185,15 @@ class _Source:
             ]
         )
         self.levels = {column.key: self._levels(column) for column in columns if column.kind is Kind.CATEGORY}
-        purchased = any(column.key in purchases.FIGURES for column in columns)
+        self.is_of_purchases = any(column.key in purchases.FIGURES for column in columns)
         self.statement = sql.SQL(
             "SELECT array_agg(id), {arrays} FROM"
             " (SELECT customer.id, {values} FROM {table} AS customer {join}"
-            " WHERE customer.id > {after} AND {conditions} ORDER BY customer.id LIMIT {most}) AS customer"
+            " WHERE customer.id > {after} AND customer.id <= {until} AND {conditions}"
+            " ORDER BY customer.id LIMIT {most}) AS customer"
         ).format(
             after=sql.Placeholder(),
+            until=sql.Placeholder(),
             most=sql.Placeholder(),
             conditions=self.where,
             arrays=sql.SQL(", ").join(
@@ -191,7 +204,7 @@ class _Source:
             join=sql.SQL("LEFT JOIN ({}) AS purchased ON purchased.customer_id = customer.id").format(
                 purchases.figures(as_of, only)
             )
-            if purchased
+            if self.is_of_purchases
             else sql.SQL(""),
         )
 
@@ -206,9 +219,15 @@ class _Source:
             )
             return tuple(level for (level,) in cursor.fetchall())
 
-    def read_after(self, after: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
-        ids, *values = read_arrays(self.statement, [after, CUSTOMERS_AT_ONCE], ["i8", *(["f8"] * self.count)])
-        return ids, np.column_stack(values)
+    def read(self, after: int, until: int) -> list[_Part]:
+        """Customers beyond one id, up to another, in portions."""
+        parts: list[_Part] = []
+        while not parts or len(parts[-1][0]) == CUSTOMERS_AT_ONCE:
+            beyond = int(parts[-1][0][-1]) if parts else after
+            limits = [beyond, until, CUSTOMERS_AT_ONCE]
+            ids, *values = read_arrays(self.statement, limits, ["i8", *(["f8"] * self.count)])
+            parts.append((ids, np.column_stack(values)))
+        return parts
 
 
 def _known(column: Column) -> sql.Composed:

@@ -94,24 +94,18 @@ def try_each(
 def _each(
     seed: int, prepared: Prepared, numbers: Sequence[int], check: Check, start: Before | None, engine: Engine
 ) -> Generator[Tried | fitting.TooFewDistinctRows]:
-    """The first here: what it makes of the customers once, the copies have in memory."""
-
-    def one(k: int) -> Tried:
-        return _try(k, seed, prepared, check, start, engine)
+    """What comes of each number, in their order."""
 
     def told(k: int) -> dict[str, Any]:
         try:
-            return one(k).to_json()
+            return _try(k, seed, prepared, check, start, engine).to_json()
         except fitting.TooFewDistinctRows as error:
             return {"distinct": error.distinct}
 
-    first, *others = numbers
-    try:
-        yield one(first)
-        for k, came in zip(others, in_copies(told, others, at_once=engine.at_once, check=check), strict=True):
+    fitting.make_ready(prepared, seed=seed, engine=engine)
+    with closing(in_copies(told, numbers, at_once=engine.at_once, check=check)) as all_told:
+        for k, came in zip(numbers, all_told, strict=True):
             yield fitting.TooFewDistinctRows(k, came["distinct"]) if "distinct" in came else Tried.from_json(came)
-    except fitting.TooFewDistinctRows as error:
-        yield error
 
 
 def _try(k: int, seed: int, prepared: Prepared, check: Check, start: Before | None, engine: Engine) -> Tried:

@@ -10,11 +10,12 @@ import json
 import os
 import selectors
 import signal
+import struct
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any, NoReturn, TypeVar
+from typing import Any, BinaryIO, NoReturn, TypeVar
 
 from segmentation_site.jobs.parents import die_with_parent
 
@@ -23,91 +24,116 @@ T = TypeVar("T")
 # How often somebody is asked whether all this is still wanted.
 CHECK_SECONDS = 0.2
 CHUNK = 64 * 1024
+_POSITION = struct.Struct("<I")
+# All positions wait in one pipe, which must hold them.
+MOST_ITEMS = 4096 // _POSITION.size
+
+
+# What came of an item whose copy died.
+_NOTHING = object()
 
 
 @dataclass(slots=True)
 class _Copy:
-    position: int
+    """`told` is what came of the line that it is writing; it works on the item at `position`."""
+
     process: int
     pipe: int
     told: bytearray = field(default_factory=bytearray)
+    position: int | None = None
 
 
 def in_copies(
     work: Callable[[T], Any], items: Sequence[T], *, at_once: int, check: Callable[[], None]
-) -> Iterator[Any]:
+) -> Generator[Any]:
     """What the work makes of each item, a value that JSON keeps, in their order; so many are worked on at once.
 
     A copy that dies or fails costs time and nothing else: its item is worked on here, and what the work raises is
     raised here. `check` may raise to stop. No copy outlives the iterator, or this process.
     """
-    if at_once == 1 or sys.platform != "linux":
+    if min(at_once, len(items)) == 1 or len(items) > MOST_ITEMS or sys.platform != "linux":
         yield from map(work, items)
         return
-    with selectors.DefaultSelector() as pipes:
+    with selectors.DefaultSelector() as copies:
         try:
-            yield from _collected(work, items, at_once, check, pipes)
+            waiting = _waiting(len(items))
+            for _ in range(min(at_once, len(items))):
+                copy = _begun(work, items, waiting)
+                copies.register(copy.pipe, selectors.EVENT_READ, copy)
+            os.close(waiting)
+            done: dict[int, Any] = {}
+            for position, item in enumerate(items):
+                while position not in done and copies.get_map():
+                    check()
+                    done.update(_heard(copies))
+                value = done.pop(position, _NOTHING)
+                yield work(item) if value is _NOTHING else value
         finally:
-            for key in list(pipes.get_map().values()):
+            for key in list(copies.get_map().values()):
                 with suppress(ProcessLookupError):
                     os.kill(key.data.process, signal.SIGKILL)
-                _ended(key.data)
+                _take_leave(key.data)
 
 
-def _collected(
-    work: Callable[[T], Any],
-    items: Sequence[T],
-    at_once: int,
-    check: Callable[[], None],
-    pipes: selectors.BaseSelector,
-) -> Iterator[Any]:
-    # The last as a rule takes longest: nobody waits for it alone.
-    waiting = iter(sorted(range(len(items)), key=lambda position: position != len(items) - 1))
-    done: dict[int, Any] = {}
-    for position in range(len(items)):
-        while position not in done:
-            check()
-            while len(pipes.get_map()) < at_once and (begun := next(waiting, None)) is not None:
-                copy = _begun(work, items[begun], begun)
-                pipes.register(copy.pipe, selectors.EVENT_READ, copy)
-            for key, _ in pipes.select(CHECK_SECONDS):
-                if chunk := os.read(key.fd, CHUNK):
-                    key.data.told += chunk
-                    continue
-                pipes.unregister(key.fd)
-                is_well = _ended(key.data)
-                at = key.data.position
-                done[at] = json.loads(key.data.told) if is_well else work(items[at])
-        yield done.pop(position)
+def _waiting(count: int) -> int:
+    """A pipe with the position of each item, of which every copy takes the next: none waits for another."""
+    reading, writing = os.pipe()
+    # The last as a rule takes longest, and would keep the others waiting at the end.
+    os.write(writing, b"".join(map(_POSITION.pack, [count - 1, *range(count - 1)])))
+    os.close(writing)
+    return reading
 
 
-def _begun(work: Callable[[T], Any], item: T, position: int) -> _Copy:
+def _heard(copies: selectors.BaseSelector) -> Iterator[tuple[int, Any]]:
+    """Positions and what came of them, as far as copies have told it since; those that ended are taken leave of."""
+    for key, _ in copies.select(CHECK_SECONDS):
+        copy: _Copy = key.data
+        chunk = os.read(copy.pipe, CHUNK)
+        if not chunk:
+            copies.unregister(copy.pipe)
+            _take_leave(copy)
+            if copy.position is not None:
+                yield copy.position, _NOTHING
+        *lines, rest = (copy.told + chunk).split(b"\n")
+        copy.told = rest
+        for line in lines:
+            copy.position, *value = json.loads(line)
+            if copy.position is not None and value:
+                yield copy.position, value[0]
+                copy.position = None
+
+
+def _begun(work: Callable[[T], Any], items: Sequence[T], waiting: int) -> _Copy:
     original = os.getpid()
     reading, writing = os.pipe()
     process = os.fork()
     if not process:
-        _be_the_copy(work, item, writing, original)
+        _be_a_copy(work, items, waiting, writing, original)
     os.close(writing)
-    return _Copy(position, process, reading)
+    return _Copy(process, reading)
 
 
-def _be_the_copy(work: Callable[[T], Any], item: T, pipe: int, original: int) -> NoReturn:
+def _be_a_copy(work: Callable[[T], Any], items: Sequence[T], waiting: int, pipe: int, original: int) -> NoReturn:
     """Nothing of what ends a process in an orderly way is done here: it is not this copy's to end."""
     try:
         die_with_parent(original)
         # Whoever asks the original to stop does not mean this one, which ends with it.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
-        told = json.dumps(work(item)).encode()
-        with open(pipe, "wb") as writing:
-            writing.write(told)
-        os._exit(0)
+        with open(pipe, "wb") as telling:
+            while taken := os.read(waiting, _POSITION.size):
+                (position,) = _POSITION.unpack(taken)
+                _tell(telling, [position])
+                _tell(telling, [position, work(items[position])])
     finally:
-        os._exit(1)
+        os._exit(0)
 
 
-def _ended(copy: _Copy) -> bool:
-    """Take leave of a copy that ends; whether it told everything."""
+def _tell(telling: BinaryIO, what: list[Any]) -> None:
+    telling.write(json.dumps(what).encode() + b"\n")
+    telling.flush()
+
+
+def _take_leave(copy: _Copy) -> None:
     os.close(copy.pipe)
-    _, status = os.waitpid(copy.process, 0)
-    return status == 0
+    os.waitpid(copy.process, 0)

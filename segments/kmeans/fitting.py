@@ -79,6 +79,13 @@ def partition(found: Outline, engine: Engine) -> Fit:
     return engine.partition(found.centroids, iterations=found.iterations, restarts=found.n_init)
 
 
+def make_ready(prepared: Prepared, *, seed: int, engine: Engine) -> None:
+    """Make once what searching for any number of groups needs: copies of this process then have it in memory."""
+    if len(prepared.z) > SMALL:
+        _samples(prepared, seed)
+    engine.make_ready()
+
+
 def search(
     prepared: Prepared, k: int, *, seed: int, check: Check = no_check, threads: int = THREADS, engine: Engine
 ) -> Outline:
@@ -156,10 +163,7 @@ def _best_by_samples(prepared: Prepared, k: int, *, seed: int, check: Check, thr
     and of data on which the numbers above were chosen 71 of 72; with half the starts 68 of 72.
     Candidates are told apart by centroids: by inertia, good ones were taken for each other.
     """
-    few, sample, larger = (
-        prepared.once(("rows", size, seed), partial(_Rows.of, prepared, size, seed))
-        for size in (FIRST_ROWS, SAMPLE_FOR_STARTS, SAMPLE_FOR_POLISH)
-    )
+    few, sample, larger = _samples(prepared, seed)
     with limited(threads):
         begun = _begun(few.side_by_side, k, seed=seed, starts=STARTS_ON_SAMPLE, passes=FIRST_PASSES, check=check)
         on_sample = _ranked(_ended(sample, begun, check))
@@ -181,6 +185,14 @@ class _Rows:
     def of(cls, prepared: Prepared, size: int, salt: int) -> "_Rows":
         z = prepared.z[prepared.sample(size, salt)]
         return cls(z, SideBySide(z))
+
+
+def _samples(prepared: Prepared, seed: int) -> list[_Rows]:
+    """Where starts begin, go on, and are polished."""
+    return [
+        prepared.once(("rows", size, seed), partial(_Rows.of, prepared, size, seed))
+        for size in (FIRST_ROWS, SAMPLE_FOR_STARTS, SAMPLE_FOR_POLISH)
+    ]
 
 
 def _ended(rows: _Rows, starts: Sequence[FloatMatrix], check: Check, most: int = MAX_ITERATIONS) -> list[Ended]:

@@ -50,6 +50,9 @@ class Engine(Protocol):
     def versions(self) -> dict[str, str]:
         """Library → version, of what it needs beyond what every run does."""
 
+    def make_ready(self) -> None:
+        """Make what all passes need, before copies of this process are made."""
+
     def ended(self, starts: Sequence[FloatMatrix], check: Check = no_check) -> list[Ended]:
         """Lloyd's passes from each of these centres (k, c) until they rest; `check` may raise between passes."""
 

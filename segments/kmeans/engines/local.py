@@ -59,6 +59,10 @@ class Local:
     def _side_by_side(self) -> SideBySide | None:
         return of_many(self._in_order)
 
+    def make_ready(self) -> None:
+        """The rows in single precision, where there are many."""
+        _ = self._side_by_side
+
     def ended(self, starts: Sequence[FloatMatrix], check: Check = no_check) -> list[Ended]:
         """One after the other."""
         with limited(self._threads):

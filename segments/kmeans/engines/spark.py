@@ -158,6 +158,9 @@ class Spark:
         """Of what computes and carries."""
         return library_versions()
 
+    def make_ready(self) -> None:
+        """The snapshot is written already."""
+
     def ended(self, starts: Sequence[FloatMatrix], check: Check = no_check) -> list[Ended]:
         """All starts side by side: one pass over the rows serves them all."""
         centres = np.array([self._snapshot.to_single(one) for one in starts])
