@@ -175,9 +175,7 @@ def _settings() -> dict[str, str]:
         "maintenance_work_mem": f"{max(64, min(512, memory_mb // 32))}MB",
         "effective_cache_size": f"{max(128, memory_mb // 2)}MB",
         "max_wal_size": f"{max(1, min(8, memory_mb // 3072))}GB",
-        # Two who write at once waited for each other to write the log, and for new files of it to be filled with zeros.
-        "wal_buffers": f"{max(4, min(256, memory_mb // 96))}MB",
-        "wal_writer_delay": "10ms",
+        # Two who write at once waited for new files of the log to be filled with zeros: those that there are, are kept.
         "min_wal_size": f"{max(80, min(2048, memory_mb // 12))}MB",
         "max_connections": str(MAX_CONNECTIONS),
         # Compressed, the log of a run's new indexes took as long to write as the indexes: .7 s a million customers.
