@@ -18,7 +18,7 @@ from segmentation_site.webhooks.events import Event
 from segments import aging, recording
 from segments.holding import hold
 from segments.kmeans.shapes import IntVector
-from segments.models import SCORE, Run, Segment
+from segments.models import SCORE, Run, Segment, Segmentation
 
 
 class NotDone(Problem):
@@ -63,8 +63,9 @@ def telling_first_members(run: Run, customer_ids: IntVector, segment_ids: IntVec
 
     (n,) int64 each. From here on nobody else publishes in this segmentation until the transaction ends.
     """
-    is_first = run.publish_when_done and hold(run.segmentation_id).published_run_id is None
-    if not is_first:
+    # Asked twice: whoever is not the first holds the row no longer than publishing takes.
+    none_yet = Segmentation.objects.filter(pk=run.segmentation_id, published_run=None)
+    if not (run.publish_when_done and none_yet.exists() and hold(run.segmentation_id).published_run_id is None):
         yield 0
         return
     with recording.telling_ahead(run, customer_ids, segment_ids) as told:

@@ -23,7 +23,7 @@ BACK = 60
 HEARTBEATS = 2.5
 # The first import fills a table that takes the customers' place, a later one a table of its own that is merged.
 COPYING, INDEXING = 'COPY "customers_customer_incoming', 'INDEX "customer'
-STAGING, MERGING = 'COPY "import_', "WITH merged AS"
+STAGING, MERGING = 'COPY "import_', "MERGE INTO"
 FIRST, LATER = (COPYING, INDEXING), (STAGING, MERGING)
 
 
