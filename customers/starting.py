@@ -7,7 +7,6 @@ rows are checked by the worker.
 import errno
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import PurePath
@@ -37,7 +36,6 @@ from segmentation_site.jobs.leases import DiskFull
 from segmentation_site.jobs.problems import Problem
 
 LONGEST_SOURCE = 100
-HASHED_AT_ONCE = 1024 * 1024
 # Headers that a file of rejected rows has beside the original ones.
 ADDED_TO_REJECTS = ("Rejected line", "Rejected field", "Rejected because")
 
@@ -312,17 +310,12 @@ class _Counted(File):
         self.length = 0
 
     def chunks(self, chunk_size: int | None = None) -> Iterator[bytes]:
-        with ThreadPoolExecutor(1) as hasher:
-            hashed: Future[None] | None = None
-            for chunk in self.source.chunks(chunk_size or HASHED_AT_ONCE):
-                self.length += len(chunk)
-                if self.length > settings.IMPORT_MAX_BYTES:
-                    raise FileTooLarge(pointer="/file", limit=filesizeformat(settings.IMPORT_MAX_BYTES))
-                # Each is hashed while it is written; never more than two are held.
-                if hashed:
-                    hashed.result()
-                hashed = hasher.submit(self.digest.update, chunk)
-                yield chunk
+        for chunk in self.source.chunks(chunk_size):
+            self.length += len(chunk)
+            if self.length > settings.IMPORT_MAX_BYTES:
+                raise FileTooLarge(pointer="/file", limit=filesizeformat(settings.IMPORT_MAX_BYTES))
+            self.digest.update(chunk)
+            yield chunk
 
 
 @contextmanager

@@ -22,7 +22,7 @@ from segmentation_site.http.finding import find
 from segmentation_site.http.idempotency import HEADER, idempotent
 from segmentation_site.http.problems import Fault, InvalidRequest, escaped
 from segmentation_site.http.rendering import CsvRenderer
-from segmentation_site.http.requests import FORM_BYTES
+from segmentation_site.http.requests import FORM_BYTES, announced_bytes
 from segmentation_site.http.schema import (
     BOOLEAN,
     INTEGER,
@@ -145,8 +145,7 @@ class Imports(ApiView):
     parser_classes = (MultiPartParser,)
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        announced = request.META.get("CONTENT_LENGTH") or "0"
-        if announced.isdecimal() and int(announced) > settings.IMPORT_MAX_BYTES + FORM_BYTES:
+        if announced_bytes(request) > settings.IMPORT_MAX_BYTES + FORM_BYTES:
             # Before any of it is read, as it is to find out whether a signed-in browser sends it.
             raise starting.FileTooLarge(pointer="/file", limit=filesizeformat(settings.IMPORT_MAX_BYTES))
         super().initial(request, *args, **kwargs)

@@ -15,12 +15,12 @@ from tests.given import eventually
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="copies are made on Linux only: NOT TESTED here")
 HERE = os.getpid()
 ENDLESS = """
-import os, time
+import os, signal
 from segmentation_site.jobs.copies import in_copies
 
 def work(number):
     os.write(1, f"{os.getpid()}\\n".encode())
-    time.sleep(600)
+    signal.pause()
 
 list(in_copies(work, range(2), at_once=2, check=lambda: None))
 """
