@@ -57,7 +57,7 @@ class _ListGrew(Exception):
 
 
 class _Staging(Protocol):
-    def written(self, rows: pl.DataFrame) -> bytes: ...
+    def written(self, checked: checking.Checked) -> bytes: ...
     def add(self, rows: pl.DataFrame, written: bytes) -> None: ...
     def remove(self, lines: Sequence[int]) -> None: ...
 
@@ -300,7 +300,7 @@ def _check_and_stage(table: _Table, staging: _Staging, rejected: _RejectedRows, 
     """Every row into staging or among the rejected ones; the number of the former."""
     lease.phase(gettext_noop("checking"), reading.count_rows(table.file, table.plan.dialect))
     accepted = 0
-    for checked, written in ahead((checked, staging.written(checked.accepted)) for checked in table.checked()):
+    for checked, written in ahead((checked, staging.written(checked)) for checked in table.checked()):
         rejected.add(checked.rejected)
         if checked.accepted.height:
             staging.add(checked.accepted, written)

@@ -32,6 +32,8 @@ class Piece:
     blank     rows that say nothing at all; they are no rows
     is_clean  whether every character in it could be read
     last_line the last line that it took
+    is_plain  whether it is known that every cell is ASCII, without quotation marks, commas and newlines, and begins and
+              ends with no blank
     """
 
     rows: pl.DataFrame
@@ -39,6 +41,7 @@ class Piece:
     blank: int
     is_clean: bool
     last_line: int
+    is_plain: bool = False
 
 
 _REPLACED = "\ufffd".encode()

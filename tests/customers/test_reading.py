@@ -3,6 +3,7 @@
 import csv
 import gzip
 import io
+import itertools
 import json
 from collections.abc import Callable
 from typing import Any
@@ -107,6 +108,24 @@ def test_where_a_file_is_cut_into_pieces_changes_nothing(text: str, block: int, 
     whole, cut = pieces(text, BLOCK_BYTES), pieces(text, block)
     assert rows(cut) == rows(whole)
     assert broken(cut) == broken(whole)
+
+
+@settings(deadline=None, max_examples=400)
+@given(st.text(alphabet='ab1é ,;"\n\t\x0b\x1f\xa0', max_size=30), st.sampled_from(",;\t"))
+def test_what_is_called_plain_needs_neither_stripping_nor_quoting(text: str, delimiter: str) -> None:
+    for piece in pieces(text, 64, delimiter):
+        for cell in itertools.chain.from_iterable(rows([piece]).values()):
+            assert not piece.is_plain or (cell == cell.strip() and cell.isascii() and not set(cell) & set('",\n'))
+
+
+@pytest.mark.parametrize("category", ["gold", "gold, old", 'the "best"', "two\nlines"])
+def test_words_of_our_own_for_what_a_plain_file_says_are_quoted_where_they_must_be(category: str) -> None:
+    column = Column("tier", "Tier", Kind.CATEGORY, categories={category: ("g",)})
+    (piece,) = pieces("1,g,x\n2,g,y\n", 64)
+    assert piece.is_plain
+    checked = checking.check(piece, [MappedColumn(1, "tier", column)], ["a", "tier", "b"])
+    assert checked.accepted["tier"].to_list() == [category] * 2
+    assert checked.is_plain == (category == "gold")
 
 
 def test_a_line_that_never_ends_is_refused_and_not_read_into_memory() -> None:
