@@ -225,7 +225,7 @@ def _sorted(
 
     Among equals the key goes the way of the order, so that the same index serves both directions.
     """
-    source = _with_values(source, columns).annotate(sorted_by=comparable(order.column))
+    source = source.annotate(sorted_by=comparable(order.column))
     nothing = unknown(order.column, "sorted_by")
     pk, text = _read_after(after)
     value = _value(order.column, text)
@@ -238,10 +238,14 @@ def _sorted(
             beyond = TupleLessThan if order.is_descending else TupleGreaterThan
             known = known.filter(beyond(Tuple("sorted_by", "pk"), (value, pk)))
         sign = "-" if order.is_descending else ""
-        rows = list(known.order_by(f"{sign}sorted_by", f"{sign}pk")[: size + 1])
+        directions = f"{sign}sorted_by", f"{sign}pk"
+        # Where no index has that order everybody is read, and whole rows would take twice as long to put in order.
+        ids = known.order_by(*directions).values("pk")[: size + 1]
+        of_page = Customer.objects.filter(pk__in=ids).annotate(sorted_by=comparable(order.column))
+        rows = list(_with_values(of_page, columns).order_by(*directions))
     if len(rows) <= size:
         first = 0 if value is not None else pk
-        others = source.filter(nothing, pk__gt=first)
+        others = _with_values(source.filter(nothing, pk__gt=first), columns)
         rows += others.order_by("pk")[: size + 1 - len(rows)]
     if len(rows) <= size:
         return Found(rows, "", _values(rows, columns), count)
