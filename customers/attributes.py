@@ -33,12 +33,15 @@ class _InFiles:
 _IN_FILES = {
     "external_id": _InFiles(
         "customer id, customer key, customer number, customer no, customer nr, cust id, client id, user id, member id,"
-        " account id, contact id, kundennummer, kunden id, id client, customer, id"
+        " account id, contact id, kundennummer, kundennr, kunden nr,"
+        " kunden id, id client, numéro client, customer, id"
     ),
     "first_name": _InFiles("given name, forename, fname, vorname, prénom"),
     "last_name": _InFiles("surname, family name, lname, nachname, nom"),
     "email": _InFiles("email address, mail, mail address, courriel"),
-    "phone": _InFiles("phone number, telephone, telephone number, mobile, mobile phone, tel, telefon"),
+    "phone": _InFiles(
+        "phone number, telephone, telephone number, mobile, mobile phone, tel, telefon, telefonnummer, handy, téléphone"
+    ),
     "gender": _InFiles(
         "genre, sex, geschlecht, sexe",
         spellings={
@@ -47,20 +50,22 @@ _IN_FILES = {
             "other": "x, d, diverse, divers, nonbinary, non-binary",
         },
     ),
-    "birth_date": _InFiles("date of birth, birthday, dob, born, born on, geburtsdatum"),
+    "birth_date": _InFiles(
+        "date of birth, birthday, dob, born, born on, geburtsdatum, geburtstag, geboren am, date de naissance"
+    ),
     "age": _InFiles("age in years, alter, âge", unit=gettext_noop("years")),
     # Kept in thousands; a file that counts single units says so in its header's brackets.
     "annual_income": _InFiles(
-        "income, yearly income, annual salary, salary, household income, einkommen",
+        "income, yearly income, annual salary, salary, household income, einkommen, jahreseinkommen, revenu",
         unit="k$",
         factors=("$", "usd", "€", "eur", "£", "gbp"),
     ),
     "spending_score": _InFiles("spend score, spending, score"),
-    "city": _InFiles("town, stadt, ville"),
-    "country": _InFiles("country code, nation, pays"),
+    "city": _InFiles("town, stadt, ort, wohnort, ville"),
+    "country": _InFiles("country code, nation, land, pays"),
     "joined_on": _InFiles(
         "joined, join date, signup date, sign up date, registered, registered on, registration date, customer since,"
-        " member since, created, created at"
+        " member since, created, created at, kunde seit, beitritt, client depuis"
     ),
     "consent": _InFiles(
         "marketing consent, contactable, opt in, opted in, newsletter",

@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 
 from customers import proposing, starting, targets
 from customers.files import mapping as file_mapping
-from customers.files.cells import DateOrder, Reason, Style, is_blank, read_cell
+from customers.files.cells import DateOrder, Reason, Style, is_blank, read_cell, shown
 from customers.files.plaintext import DELIMITERS, ENCODINGS
 from customers.files.sampling import CSV, Dialect, Filled, Sample
 from customers.files.schema import Column, FileProblem, Kind
@@ -68,7 +68,8 @@ class Found:
 class Preview:
     """An uploaded file as the mapping page shows it; `obstacle` says what keeps the import from starting, or is "".
 
-    `date` is one of the file that could be read in two ways, with both readings.
+    `date` is one of the file that could be read in two ways, with both readings. `unreadable` is a cell of a text with
+    characters that could not be read in its encoding, or "".
     """
 
     dialect: Dialect
@@ -82,6 +83,7 @@ class Preview:
     date: tuple[str, str, str]
     found_by: str
     obstacle: str
+    unreadable: str
 
     @property
     def registers(self) -> bool:
@@ -119,7 +121,15 @@ def preview(one: Import, chosen: Mapping[str, str], named: Named = AS_PROPOSED) 
         date=_both_ways(next((column.ambiguous for column in columns if column.ambiguous), "03/04/2026")),
         found_by=_found_by(one, mapping),
         obstacle=_obstacle(one, sample, readable, mapping),
+        unreadable=_unreadable(sample),
     )
+
+
+def _unreadable(sample: Sample) -> str:
+    if sample.dialect.format != CSV:
+        return ""
+    cells = (cell for row in sample.rows for cell in row)
+    return next((shown(cell) for cell in cells if "\ufffd" in cell), "")
 
 
 def _found(one: Import, said: Sample, mapped: Mapping[str, Column]) -> Found:

@@ -80,7 +80,9 @@ def import_map(request: HttpRequest, public_id: str) -> HttpResponse:
         "columns": [(column, typed.get(column.header, "")) for column in shown.columns],
         "reading": said,
         # It stays open where somebody is at work in it.
-        "is_reading_open": bool(problem or said or shown.is_ambiguous or request.POST.get("reading_open")),
+        "is_reading_open": bool(
+            problem or said or shown.is_ambiguous or shown.unreadable or request.POST.get("reading_open")
+        ),
         "choices": choices,
         "modes": [(value, label, MODES[one.kind][ImportMode(value)]) for value, label in _modes(one)],
         "cells": [(value, label, CELLS[EmptyCells(value)]) for value, label in EmptyCells.choices],

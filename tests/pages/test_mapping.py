@@ -43,6 +43,17 @@ def test_a_changed_choice_shows_how_the_cells_fare_and_saves_nothing(browser: Cl
     assert one.mapping == {"id": "external_id"}
 
 
+def test_characters_that_cannot_be_read_are_named_and_another_encoding_mends_them(browser: Client) -> None:
+    one = uploaded(browser, "Kundennr,Ort,Punkte\n1,München,30\n2,Paris,20\n".encode("cp850"))
+    page = browser.get(f"/imports/{one.public_id}/map").content.decode()
+    assert "Some characters cannot be read." in page
+    assert "“M\ufffdnchen” is one that holds such a character." in page
+    choices = {"column_0": "external_id", "column_1": "city", "encoding": "cp850"}
+    mended = browser.post(f"/imports/{one.public_id}/map", choices).content.decode()
+    assert "Some characters cannot be read." not in mended
+    assert "München" in mended
+
+
 def test_two_columns_cannot_mean_the_same(browser: Client) -> None:
     one = uploaded(browser, b"id,a,b\n1,30,20\n")
     choices = {"column_0": "external_id", "column_1": "age", "column_2": "age", "start": "yes"}
