@@ -10,7 +10,18 @@ from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin
 
 from customers import registering, writing
-from customers.models import Attribute, Customer, Edit, Import, RejectedRow, SavedMapping, Suppressed, Transaction, Undo
+from customers.models import (
+    Attribute,
+    Customer,
+    Edit,
+    Import,
+    RejectedRow,
+    SavedMapping,
+    Suppressed,
+    Transaction,
+    Undo,
+    WantedOrder,
+)
 from segmentation_site.access.kept_admin import HistoryAdmin, KeptAdmin, stop
 from segmentation_site.jobs.problems import Problem
 from segmentation_site.language.saying import said
@@ -193,3 +204,12 @@ class SuppressedAdmin(HistoryAdmin):
     list_display = ("digest", "created_at")
     search_fields = ("digest__startswith",)
     ordering = ("-created_at",)
+
+
+@admin.register(WantedOrder)
+class WantedOrderAdmin(HistoryAdmin):
+    """What people sort and narrow long lists of customers by: the indexes that the site keeps by itself."""
+
+    list_display = ("key", "wanted_at")
+    list_filter = ("wanted_at",)
+    search_fields = ("key",)

@@ -1,7 +1,4 @@
-"""Customers, their attributes, and the imports that bring them.
-
-Other apps read customers through `columns`; only this app touches these tables.
-"""
+"""Customers, their attributes, and the imports that bring them. Other apps read them through `columns` alone."""
 
 from typing import ClassVar
 
@@ -112,16 +109,11 @@ class Customer(models.Model):
         ordering = ("id",)
         verbose_name = _("customer")
         verbose_name_plural = _("customers")
-        indexes = (
-            # What people search by: the whole of an e-mail address, the beginning of a name. The "C" collation lets
-            # an index serve both.
-            models.Index(Collate(Lower("email"), "C"), name="customer_email", condition=~models.Q(email="")),
-            models.Index(
-                Collate(Lower("last_name"), "C"), name="customer_last_name", condition=~models.Q(last_name="")
-            ),
-            models.Index(
-                Collate(Lower("first_name"), "C"), name="customer_first_name", condition=~models.Q(first_name="")
-            ),
+        # What people search by: the whole of an e-mail address, the beginning of a name. The "C" collation lets an
+        # index serve both.
+        indexes = tuple(
+            models.Index(Collate(Lower(name), "C"), name=f"customer_{name}", condition=~models.Q(**{name: ""}))
+            for name in ("email", "last_name", "first_name")
         )
         # A constraint, not unique=True: that would build a second index for LIKE, which the "C" collation does without.
         constraints = (models.UniqueConstraint(fields=["external_id"], name="customer_external_id"),)
@@ -367,6 +359,24 @@ class SavedMapping(models.Model):
 
     def __str__(self) -> str:
         return ", ".join(self.mapping)[:100]
+
+
+class WantedOrder(models.Model):
+    """An attribute by which people sort or narrow the list of customers, which has an index for as long as they do."""
+
+    task = "customers.build_indexes"
+    personal_data: ClassVar = ()
+
+    key = models.CharField(max_length=50, unique=True, help_text=_("The attribute"))
+    wanted_at = models.DateTimeField(db_default=TransactionNow())
+
+    class Meta:
+        ordering = ("-wanted_at", "-id")
+        verbose_name = _("wanted order")
+        verbose_name_plural = _("wanted orders")
+
+    def __str__(self) -> str:
+        return self.key
 
 
 class RejectedRow(models.Model):

@@ -7,9 +7,9 @@ from django.db import IntegrityError, connection, transaction
 from django.utils.translation import gettext_noop
 from psycopg import sql
 
-from customers import attributes
+from customers import attributes, ordering
 from customers.files.schema import Column, Kind, squash
-from customers.models import Attribute, Customer
+from customers.models import Attribute, Customer, WantedOrder
 from segmentation_site.access import audit
 from segmentation_site.access.audit import Action
 from segmentation_site.jobs.problems import Problem
@@ -70,6 +70,7 @@ def register(
     attribute = Attribute(
         key=key, label=label, kind=kind, unit=unit.strip(), minimum=minimum, maximum=maximum, categories=listed
     )
+    ordering.step_aside()
     try:
         with transaction.atomic(), connection.cursor() as cursor:
             attribute.save(force_insert=True)
@@ -109,9 +110,11 @@ def change(
 
 def remove(attribute: Attribute) -> None:
     """Remove an attribute with all its values; runs that used it keep their results."""
+    ordering.step_aside()
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SELECT set_config('lock_timeout', %s, true)", [_PATIENCE])
         attribute.delete()
+        WantedOrder.objects.filter(key=attribute.key).delete()
         cursor.execute(_drop(attribute.key))
         audit.record(Action.ATTRIBUTE_REMOVED, attribute.key)
 

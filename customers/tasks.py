@@ -2,8 +2,8 @@
 
 from celery import shared_task
 
-from customers import pruning, undoing
-from customers.models import Import, Undo
+from customers import ordering, pruning, undoing
+from customers.models import Import, Undo, WantedOrder
 from segmentation_site.jobs import leases
 
 
@@ -26,3 +26,9 @@ def execute_undo(undo_id: int) -> None:
 def prune_imports() -> None:
     """Delete what old imports left behind."""
     pruning.prune()
+
+
+@shared_task(name=WantedOrder.task)
+def build_indexes() -> None:
+    """Give the list of customers the indexes that people want."""
+    ordering.build()
