@@ -45,8 +45,8 @@ def index_name(column: Column) -> str:
 def build() -> list[str]:
     """Build the indexes that are wanted and drop the others; the names of the former.
 
-    Nothing is done when somebody else is at it. What cannot be done now, because somebody changes the table, is done
-    the next time.
+    Nothing is done when somebody else is at it. What cannot be done now, because somebody changes the table or has been
+    reading it for long, is done the next time.
     """
     if connection.in_atomic_block:
         raise RuntimeError("Indexes are built outside of transactions: those who write would have to wait otherwise.")
@@ -69,6 +69,12 @@ def build() -> list[str]:
             except DatabaseError as error:
                 logger.warning("Indexes of customers are left for the next time: %s", type(error).__name__)
     return built
+
+
+def is_behind() -> bool:
+    """Whether an index is wanted that cannot be used yet, or one stands that was left unfinished."""
+    standing = _standing()
+    return not all(standing.values()) or any(index_name(column) not in standing for column in _wanted())
 
 
 def step_aside() -> None:

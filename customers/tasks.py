@@ -1,10 +1,13 @@
 """Doors for the worker."""
 
 from celery import shared_task
+from django.core.cache import cache
 
 from customers import ordering, pruning, undoing
 from customers.models import Import, Undo, WantedOrder
 from segmentation_site.jobs import leases
+
+ORDERING_PAUSE_SECONDS = 300
 
 
 @shared_task(name=Import.task)
@@ -30,5 +33,8 @@ def prune_imports() -> None:
 
 @shared_task(name=WantedOrder.task)
 def build_indexes() -> None:
-    """Give the list of customers the indexes that people want."""
+    """Give the list of customers the indexes that people want; what a long import or export kept from it, later."""
     ordering.build()
+    # However often it was asked for meanwhile, it is tried once in a while.
+    if ordering.is_behind() and cache.add("customers.ordering", "tried", ORDERING_PAUSE_SECONDS - 1):
+        build_indexes.apply_async(countdown=ORDERING_PAUSE_SECONDS)

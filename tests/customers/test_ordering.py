@@ -11,7 +11,7 @@ from django.db import connection
 from django.db.models.functions import Now
 from django.test import Client
 
-from customers import attributes, ordering, registering, searching
+from customers import attributes, ordering, registering, searching, tasks
 from customers.models import Attribute, Customer, WantedOrder
 from customers.searching import Wanted, demand
 from tests import given
@@ -236,7 +236,19 @@ def test_an_index_is_left_for_later_rather_than_keeping_others_waiting(monkeypat
         other.execute("LOCK TABLE customers_customer IN ROW EXCLUSIVE MODE")
         assert not ordering.build()
     assert standing().get("customer_by_age") is not True
+    assert ordering.is_behind()
     assert ordering.build() == ["customer_by_age"]
+    assert not ordering.is_behind()
+
+
+def test_a_worker_tries_again_what_a_long_import_kept_it_from(monkeypatch: pytest.MonkeyPatch, worker: object) -> None:
+    monkeypatch.setattr(ordering, "_PATIENCE", "50ms")
+    monkeypatch.setattr(tasks, "ORDERING_PAUSE_SECONDS", 2)
+    WantedOrder.objects.create(key="age")
+    with psycopg.connect(given.url_of_test_database()) as other:
+        other.execute("LOCK TABLE customers_customer IN ROW EXCLUSIVE MODE")
+        tasks.build_indexes()
+    given.eventually(lambda: standing() == {"customer_by_age": True}, what="the index")
 
 
 def test_building_steps_aside_for_a_new_attribute(monkeypatch: pytest.MonkeyPatch) -> None:
