@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import numpy as np
 import polars as pl
 
 # No key of an attribute begins so, which its rows may have beside it.
@@ -50,3 +51,17 @@ _REPLACED = "\ufffd".encode()
 def is_clean(text: bytes) -> bool:
     """Whether every character of some UTF-8 could be read."""
     return b"\0" not in text and (text.isascii() or _REPLACED not in text)
+
+
+def is_plain(text: bytes, delimiter: str) -> bool:
+    """Whether all cells of some UTF-8, with a delimiter or a newline between two of them, are as Piece calls plain.
+
+    A fifth of what it takes to strip every cell and to look whether it must be quoted.
+    """
+    if not text.isascii() or b'"' in text or (delimiter != "," and b"," in text):
+        return False
+    characters = np.frombuffer(text, np.uint8)
+    is_edge = (characters == ord(delimiter)) | (characters == ord("\n"))
+    is_blank = (characters <= ord(" ")) & ~is_edge
+    is_loose = (is_blank[1:] & is_edge[:-1]) | (is_blank[:-1] & is_edge[1:])
+    return not is_loose.any() and not is_blank[[0, -1]].any() if len(text) else True

@@ -11,7 +11,7 @@ import polars as pl
 
 from customers.files import children, packing
 from customers.files.frames import ARROW
-from customers.files.pieces import LINE, BrokenRow, Piece, cell_name, is_clean
+from customers.files.pieces import LINE, BrokenRow, Piece, cell_name, is_clean, is_plain
 from customers.files.sampling import XLSX, Dialect
 from customers.files.wording import gettext_noop
 
@@ -55,7 +55,8 @@ def _of_packed(content: bytes, width: int, decimal: str) -> Piece:
     begin = content.index(b"\n") + 1
     head = orjson.loads(content[: begin - 1])
     lines = np.frombuffer(content, np.int64, head["rows"], begin)
-    rows, clean, numbers = {LINE: pl.Series(LINE, lines)}, True, []
+    rows, numbers = {LINE: pl.Series(LINE, lines)}, []
+    clean, plain = True, decimal == "."
     begin += lines.nbytes
     for position, (kind, length) in enumerate(head["columns"]):
         packed, name = content[begin : begin + length], cell_name(position)
@@ -67,12 +68,15 @@ def _of_packed(content: bytes, width: int, decimal: str) -> Piece:
         texts = packed.decode().split(packing.BETWEEN) if kind == packing.TEXTS else orjson.loads(packed)
         rows[name] = pl.Series(name, texts if len(lines) else [], pl.String)
         clean = clean and is_clean(packed) and (kind == packing.TEXTS or b"\\u" not in packed)
+        plain = plain and kind == packing.TEXTS and b"\n" not in packed and is_plain(packed, packing.BETWEEN)
     detail = gettext_noop("This row has {cells} cells, the header has {header}.")
     broken = tuple(
         BrokenRow(line, "too_many_cells", detail.format(cells=len(cells), header=width), tuple(cells))
         for line, cells in head["broken"]
     )
     said = _written(pl.DataFrame(rows), numbers, decimal)
+    if plain and not head["blank"] and said[cell_name(0)].null_count() == 0:
+        return Piece(said, broken, 0, clean, head["last"], is_plain=True)
     return _without_blank(said, width, broken, head["blank"], is_clean=clean, last=head["last"])
 
 

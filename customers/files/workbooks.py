@@ -6,7 +6,6 @@ import math
 import re
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import islice
 from typing import IO, Any, BinaryIO, cast
 
 from python_calamine import CalamineSheet, CalamineWorkbook, PasswordError, SheetTypeEnum, SheetVisibleEnum
@@ -87,29 +86,40 @@ def rows(file: BinaryIO, job: Mapping[str, Any]) -> Iterator[tuple[bytes, bytes]
 
 
 def _pieces(sheet: CalamineSheet, first: int, width: int, decimal: str) -> Iterator[bytes]:
-    numbered, most = _numbered(sheet), max(FEWEST_ROWS, PIECE_CELLS // width)
-    while some := list(islice(numbered, most)):
-        yield _piece([(line, row) for line, row in some if line >= first], width, decimal)
+    if sheet.start is None:
+        return
+    rows, line, left = sheet.to_python(), sheet.start[0] + 1, [""] * sheet.start[1]
+    most = max(FEWEST_ROWS, PIECE_CELLS // width)
+    for begin in range(max(0, first - line), len(rows), most):
+        some = rows[begin : begin + most]
+        yield _piece([[*left, *row] for row in some] if left else some, line + begin, width, decimal)
 
 
-def _piece(numbered: list[tuple[int, list[Any]]], width: int, decimal: str) -> bytes:
+def _piece(rows: list[list[Any]], line: int, width: int, decimal: str) -> bytes:
+    """Consecutive rows, all equally wide, of which the first is that of `line`."""
+    last = line + len(rows) - 1
+    columns = list(zip(*rows, strict=True))
+    if len(columns) == width and "" not in columns[0]:
+        # As almost always: nothing has to be asked of each row.
+        return pack(range(line, last + 1), _all_packed(columns, decimal), broken=(), blank=0, last=last)
     blank = 0
     lines: list[int] = []
     whole: list[list[Any]] = []
     broken: list[tuple[int, list[str]]] = []
-    for line, row in numbered:
+    for number, row in enumerate(rows, start=line):
         if not any(row) and all(cell == "" for cell in row):
             blank += 1
-        elif len(row) == width:
-            lines.append(line)
-            whole.append(row)
         elif len(row) > width and any(cell != "" for cell in row[width:]):
-            broken.append((line, [_text(cell, decimal) or "" for cell in row]))
+            broken.append((number, [_text(cell, decimal) or "" for cell in row]))
         else:
-            lines.append(line)
+            lines.append(number)
             whole.append([*row, *[""] * (width - len(row))][:width])
-    columns = [_packed(column, decimal) for column in (zip(*whole, strict=True) if whole else [()] * width)]
-    return pack(lines, columns, broken=broken, blank=blank, last=numbered[-1][0] if numbered else 0)
+    columns = list(zip(*whole, strict=True)) if whole else [()] * width
+    return pack(lines, _all_packed(columns, decimal), broken=broken, blank=blank, last=last)
+
+
+def _all_packed(columns: Sequence[Sequence[Any]], decimal: str) -> list[tuple[str, bytes]]:
+    return [_packed(column, decimal) for column in columns]
 
 
 def zipfile_of(file: BinaryIO) -> zipfile.ZipFile:

@@ -1,9 +1,12 @@
 """Cells of workbooks as people see them, whichever way a child process hands them on."""
 
+import io
 from random import Random
 
 import pytest
 
+from customers.files import reading
+from customers.files.pieces import cell_name
 from customers.files.schema import NoRows
 from tests.customers.test_formats import looked_at, rows
 from tests.customers.workbooks import number, sheet, text, workbook
@@ -52,3 +55,16 @@ def test_a_sheet_with_a_single_row_is_no_table_where_another_has_one() -> None:
         looked_at(workbook(Notes=title, Empty=sheet({})))
     with pytest.raises(NoRows):
         looked_at(workbook(Notes=title, People=people), sheet="Notes")
+
+
+@pytest.mark.parametrize(
+    ("cell", "is_plain"),
+    [("Lyon", True), (" Lyon", False), ("Lyon ", False), ("Lyon, Rhône", False), ('"Lyon"', False), ("Ly\non", False)],
+)
+def test_texts_that_need_neither_stripping_nor_quoting_are_known_as_such(cell: str, is_plain: bool) -> None:
+    people = {line: [text(f"c{line}"), text(cell), number(line)] for line in range(2, 5)}
+    raw = workbook(People=sheet({1: [text("customer id"), text("city"), text("age")], **people}))
+    found = io.BytesIO(raw)
+    (piece,) = reading.read_table(found, looked_at(raw).dialect, 3)
+    assert piece.is_plain == is_plain
+    assert piece.rows[cell_name(1)].to_list() == [cell] * 3
