@@ -71,11 +71,10 @@ def _by_values_list() -> None:
 
 def _by_writer(members: Members) -> None:
     """The same facts, from objects of models with relations, written one by one."""
-    from benchmarks.peers import Member
+    from benchmarks.peers import member_models
 
     into = csv.writer(io.StringIO())
-    rows = Member.objects.filter(run_id=members.run.pk).select_related("customer", "segment", "joined_run")
-    for one in rows.order_by("customer_id").iterator(2_000):
+    for one in member_models(members.run.pk).order_by("customer_id").iterator(2_000):
         run = one.joined_run
         facts = one.segment.public_id, one.distance, one.runner_up_distance, run.published_at, run.public_id
         into.writerow([one.customer.external_id, *facts])
