@@ -33,8 +33,7 @@ class _InFiles:
 _IN_FILES = {
     "external_id": _InFiles(
         "customer id, customer key, customer number, customer no, customer nr, cust id, client id, user id, member id,"
-        " account id, contact id, kundennummer, kundennr, kunden nr,"
-        " kunden id, id client, numéro client, customer, id"
+        " account id, contact id, kundennummer, kundennr, kunden nr, kunden id, id client, numéro client, customer, id"
     ),
     "first_name": _InFiles("given name, forename, fname, vorname, prénom"),
     "last_name": _InFiles("surname, family name, lname, nachname, nom"),

@@ -53,6 +53,7 @@ def build() -> list[str]:
     built: list[str] = []
     with _alone() as is_alone:
         if is_alone:
+            _forget()
             wanted = {index_name(column): column for column in _wanted()}
             standing = _standing()
             try:
@@ -105,14 +106,16 @@ def _alone() -> Iterator[bool]:
             cursor.execute("SELECT pg_advisory_unlock(%s)", [BUILDERS_LOCK])
 
 
+def _forget() -> None:
+    """What was not wanted for long, of more than MOST those wanted longest ago, and attributes that are gone."""
+    WantedOrder.objects.exclude(key__in=[column.key for column in _wanted()]).delete()
+
+
 def _wanted() -> list[Column]:
-    """The columns that are wanted, the latest first; the others are forgotten."""
-    WantedOrder.objects.filter(wanted_at__lt=Now() - KEPT).delete()
+    """The columns that are wanted, the latest first."""
     known = {column.key: column for column in attributes.columns()}
-    WantedOrder.objects.exclude(key__in=known).delete()
-    keys = list(WantedOrder.objects.values_list("key", flat=True))
-    WantedOrder.objects.filter(key__in=keys[MOST:]).delete()
-    return [known[key] for key in keys[:MOST]]
+    recent = WantedOrder.objects.filter(wanted_at__gte=Now() - KEPT, key__in=known)
+    return [known[key] for key in recent.values_list("key", flat=True)[:MOST]]
 
 
 def _standing() -> dict[str, bool]:

@@ -58,10 +58,12 @@ def is_plain(text: bytes, delimiter: str) -> bool:
 
     A fifth of what it takes to strip every cell and to look whether it must be quoted.
     """
+    if not text:
+        return True
     if not text.isascii() or b'"' in text or (delimiter != "," and b"," in text):
         return False
     characters = np.frombuffer(text, np.uint8)
     is_edge = (characters == ord(delimiter)) | (characters == ord("\n"))
     is_blank = (characters <= ord(" ")) & ~is_edge
     is_loose = (is_blank[1:] & is_edge[:-1]) | (is_blank[:-1] & is_edge[1:])
-    return not is_loose.any() and not is_blank[[0, -1]].any() if len(text) else True
+    return not (is_blank[0] or is_blank[-1] or is_loose.any())
