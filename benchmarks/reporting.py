@@ -68,7 +68,7 @@ def _page(figures: dict[str, list[Record]]) -> Iterator[str]:
     for name, records in chosen.items():
         yield from _detail(name, records[-1])
     for record in figures.get("growth", []):
-        if record["customers"] > CUSTOMERS:
+        if record["customers"] > CUSTOMERS and record not in chosen["growth"]:
             yield from _detail("growth", record)
     yield ""
 

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from html import escape
 from typing import Any
 
+import orjson
 from django import template
 from django.utils.safestring import SafeData, SafeString, mark_safe
 
@@ -12,6 +13,8 @@ from segmentation_site.language import saying
 register = template.Library()
 # Texts of a chart's configuration that are words; all else is data.
 _WORDS_OF_CHARTS = frozenset({"text", "label"})
+# What HTML would understand, written as JSON can write it, too.
+_HARMLESS = {b"<": b"\\u003c", b">": b"\\u003e", b"&": b"\\u0026"}
 
 
 @register.filter
@@ -41,16 +44,6 @@ def table_rows(rows: Iterable[Iterable[object]]) -> SafeString:
     return mark_safe("".join(_table_row(*row) for row in rows))  # noqa: S308 - every text in it is escaped
 
 
-@register.filter
-def labelled_cells(figures: Iterable[tuple[object, object]]) -> SafeString:
-    """Label and text of each figure of a row as `<td>`s of a list that folds; made here for the same reason."""
-    return mark_safe(  # noqa: S308 - every text in it is escaped
-        "".join(
-            f'<td class="number" data-label="{escape(str(label))}">{escape(str(text))}</td>' for label, text in figures
-        )
-    )
-
-
 def _table_row(name: object, *cells: object) -> str:
     numbers = "".join(
         f'<td class="number" data-value="{escape(cell)}">{escape(saying.spelled(cell))}</td>'
@@ -60,12 +53,20 @@ def _table_row(name: object, *cells: object) -> str:
 
 
 @register.filter
-def said_in_chart(config: Any) -> Any:
-    """A chart's configuration with its words in the reader's language, and nothing else changed.
+def chart_data(config: Any, element_id: str) -> SafeString:
+    """A chart's configuration as JSON in a script element, with its words in the reader's language and nothing else
+    changed.
 
     What is `named` keeps its label: a segment has the same name on the whole page, in every language.
+    As Django's `json_script`, but with orjson, which takes a tenth of the time for thousands of points.
     """
-    return config if saying.is_in_english() else _said_within(config)
+    spoken = config if saying.is_in_english() else _said_within(config)
+    told = orjson.dumps(spoken, default=str)
+    for sign, harmless in _HARMLESS.items():
+        told = told.replace(sign, harmless)
+    return mark_safe(  # noqa: S308 - nothing in it can end the element
+        f'<script id="{escape(element_id)}" type="application/json">{told.decode()}</script>'
+    )
 
 
 def _said_within(config: Any) -> Any:

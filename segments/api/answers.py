@@ -20,7 +20,8 @@ from segments.api.definitions import DEFINITION
 from segments.api.schedules import SCHEDULE
 from segments.browsing.explanations import Explanation
 from segments.browsing.features import known_labels
-from segments.browsing.segments import Card, cards, read_profile
+from segments.browsing.profiles import read_profile
+from segments.browsing.segments import Card, cards
 from segments.browsing.stopping import Known, missing_attributes
 from segments.kmeans.drifting import DriftWord
 from segments.kmeans.explaining import FitWord

@@ -17,7 +17,8 @@ from segments import defining
 from segments.api import answers
 from segments.api.requests import NUMBER, TEXT, read_body
 from segments.api.segmentations import find_segmentation
-from segments.browsing.segments import profiles, row_of
+from segments.browsing.profiles import profiles
+from segments.browsing.segments import row_of
 from segments.charts import PALETTE
 from segments.models import Segment
 

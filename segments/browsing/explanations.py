@@ -13,7 +13,7 @@ from segments import aging
 from segments.browsing import words
 from segments.browsing.features import Labels, known_labels
 from segments.browsing.history import Step, path_of
-from segments.browsing.segments import profiles, read_profile
+from segments.browsing.profiles import profiles, read_profile
 from segments.kmeans.explaining import Counterfactual, FitWord, counterfactual, explain, fit_word
 from segments.kmeans.model import Model, apply_model
 from segments.kmeans.shapes import Definition, Profile

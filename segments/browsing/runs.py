@@ -11,7 +11,7 @@ from django.utils.translation import ngettext
 from segmentation_site.language.saying import spelled
 from segments.browsing import conditions, words
 from segments.browsing.features import Labels
-from segments.browsing.segments import Card, direction, everybody_of
+from segments.browsing.segments import Card, Told, direction
 from segments.charts import Chart, elbow, quality, separation
 from segments.kmeans.model import Model
 from segments.kmeans.pmml import to_pmml
@@ -112,7 +112,6 @@ class Results:
     candidates: Candidates | None
     quality: Chart | None
     settings: list[Fact]
-    everybody: Profile
 
 
 def light(runs: QuerySet[Run]) -> QuerySet[Run]:
@@ -154,9 +153,9 @@ def elbow_so_far(candidates: Sequence[Measured]) -> Chart | None:
     return elbow(candidates) if len(candidates) > 1 else None
 
 
-def results(run: Run, found: list[Card], labels: Labels) -> Results:
+def results(run: Run, told: Told) -> Results:
     """All that a finished run found, out of what it has stored: the cost does not grow with the customers."""
-    everybody = everybody_of(run)
+    found, everybody, labels = told.cards, told.everybody, told.labels
     tried = measured(run)
     has_choice = len(tried) > 1
     return Results(
@@ -171,7 +170,6 @@ def results(run: Run, found: list[Card], labels: Labels) -> Results:
         candidates=_candidates(tried, run.k) if tried else None,
         quality=quality([card.series for card in found]),
         settings=[*facts(Definition.from_json(run.definition), labels), *_run_facts(run)],
-        everybody=everybody,
     )
 
 

@@ -1,14 +1,12 @@
 """What doors show of segments: cards of those in use, and one segment against everybody."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from math import isnan
-from typing import Any, cast
+from typing import cast
 
-from django.db.models import F, JSONField, Q, QuerySet, TextField, Value
-from django.db.models.expressions import CombinedExpression
-from django.db.models.functions import Cast
+from django.db.models import Q
 
 from customers import searching
 from customers.columns import read_columns
@@ -17,6 +15,7 @@ from segments import aging
 from segments.browsing import history, words
 from segments.browsing.assignments import members_of
 from segments.browsing.features import Labels, known_labels
+from segments.browsing.profiles import profiles, read_profile, stored, with_everybody
 from segments.charts import Chart, Series, boxes, profile_bars
 from segments.kmeans import naming
 from segments.kmeans.explaining import FitWord, fit_word
@@ -26,6 +25,8 @@ from segments.models import Assignment, Run, Segment, Segmentation, SegmentProfi
 TRAITS = 3
 MOST_BOXES = 6
 MEMBERS_AT_ONCE = 25
+# Models and matchings are larger than all the rest of a run, and nobody asks a portrait for them.
+NOT_IN_PORTRAITS = ("model", "measures", "matching", "params", "warnings")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +70,15 @@ class Card:
     def series(self) -> Series:
         """The segment as charts draw it."""
         return Series(self.name, self.colour, self.profile)
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a run found: its segments, the largest first, all customers together, and how people know the features."""
+
+    cards: list[Card]
+    everybody: Profile
+    labels: Labels
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,23 +176,6 @@ def direction(z: float) -> str:
     return "above" if z > 0 else "below"
 
 
-def profiles(runs: Iterable[int], *, with_sample: bool = False) -> QuerySet[SegmentProfile]:
-    """The stored profiles of these runs' segments, the largest first; the points for maps only when they are wanted."""
-    rows = SegmentProfile.objects.filter(run_id__in=list(runs), segment__isnull=False).select_related("segment")
-    return (rows if with_sample else _without_sample(rows)).order_by("-size", "segment_id")
-
-
-def _without_sample(rows: QuerySet[SegmentProfile]) -> QuerySet[SegmentProfile]:
-    without = CombinedExpression(F("content"), "-", Cast(Value("sample"), TextField()), output_field=JSONField())
-    return rows.defer("content").annotate(brief=without)
-
-
-def read_profile(row: SegmentProfile) -> Profile:
-    """The profile of a row of `profiles`."""
-    content: dict[str, Any] | None = getattr(row, "brief", None)
-    return Profile.from_json(row.content if content is None else content | {"sample": []})
-
-
 def series_of(row: SegmentProfile) -> Series:
     """A row of `profiles` as charts draw it."""
     segment = cast(Segment, row.segment)
@@ -213,17 +206,17 @@ def card(row: SegmentProfile, labels: Labels) -> Card:
     )
 
 
-def cards(run: Run, labels: Labels | None = None, *, with_sample: bool = False) -> list[Card]:
+def cards(run: Run, labels: Labels | None = None) -> list[Card]:
     """The segments of a run, the largest first; `labels` from who has asked for them already."""
     labels = known_labels() if labels is None else labels
-    return [card(row, labels) for row in profiles([run.pk], with_sample=with_sample)]
+    return [card(row, labels) for row in profiles([run.pk])]
 
 
-def cards_for_maps(run: Run) -> tuple[list[Card], Labels]:
-    """The segments of a run with their points, the largest first, and how people know what their profiles tell."""
-    rows = list(profiles([run.pk], with_sample=True))
-    labels = _labels_of(run, read_profile(rows[0])) if rows else known_labels()
-    return [card(row, labels) for row in rows], labels
+def told_of(run: Run) -> Told:
+    """What a done run found: its segments with their points, in one query."""
+    everybody, rows = with_everybody(run.pk, with_sample=True)
+    labels = _labels_of(run, everybody)
+    return Told([card(row, labels) for row in rows], everybody, labels)
 
 
 def _labels_of(run: Run, profile: Profile) -> Labels:
@@ -261,15 +254,10 @@ def groups(*, query: str = "", slug: str = "", sort: str = "size") -> list[Group
     return [Group(one, in_use[one.pk]) for one in segmentations if in_use[one.pk]]
 
 
-def row_of(segment: Segment, *, with_profile: bool = True) -> SegmentProfile | None:
-    """The segment in the published run, or in the last run that had it; None when no run kept its profile.
-
-    Without its profile for who reads those of the whole run.
-    """
-    # Models and matchings are larger than all the rest, and nobody asks a portrait for them.
-    heavy = (f"run__{column}" for column in ("model", "measures", "matching", "params", "warnings"))
-    rows = SegmentProfile.objects.filter(segment=segment).select_related("run").defer(*heavy)
-    rows = rows if with_profile else rows.defer("content")
+def row_of(segment: Segment) -> SegmentProfile | None:
+    """The segment in the published run, or in the last run that had it; None when no run kept its profile."""
+    rows = stored(SegmentProfile.objects.filter(segment=segment)).select_related("run")
+    rows = rows.defer(*(f"run__{column}" for column in NOT_IN_PORTRAITS))
     row = rows.filter(run=segment.segmentation.published_run_id).first() or rows.order_by("-run_id").first()
     if row is not None:
         row.run.segmentation = segment.segmentation
@@ -277,22 +265,27 @@ def row_of(segment: Segment, *, with_profile: bool = True) -> SegmentProfile | N
 
 
 def portrait(segment: Segment) -> Portrait | None:
-    """All that the page of a segment shows but its members; None when no run kept its profile."""
-    row = row_of(segment, with_profile=False)
-    if row is None:
+    """All that the page of a segment shows but its members; None when no run kept its profile.
+
+    Asks for least where the segmentation came with its published run.
+    """
+    run = segment.segmentation.published_run
+    everybody, rows = with_everybody(run.pk) if run else (None, [])
+    own = next((row for row in rows if row.segment_id == segment.pk), None)
+    if own is None and (last := row_of(segment)):
+        run = last.run
+        everybody, rows = with_everybody(run.pk)
+        own = next(row for row in rows if row.segment_id == segment.pk)
+    if run is None or own is None or everybody is None:
         return None
-    # Everybody's beside those of the segments, in one query.
-    stored = _without_sample(SegmentProfile.objects.filter(run=row.run_id)).select_related("segment")
-    by_size = list(stored.order_by("-size", "segment_id"))
-    everybody = read_profile(next(one for one in by_size if one.segment_id is None))
-    own = next(one for one in by_size if one.segment_id == segment.pk)
-    labels = _labels_of(row.run, everybody)
+    run.segmentation = segment.segmentation
+    labels = _labels_of(run, everybody)
     one = card(own, labels)
-    siblings = [series_of(sibling) for sibling in by_size if sibling.segment_id is not None]
+    siblings = [series_of(sibling) for sibling in rows]
     telling = sorted(one.profile.features, key=lambda feature: -feature.eta_squared)[:MOST_BOXES]
     return Portrait(
         segment=segment,
-        run=row.run,
+        run=run,
         labels=labels,
         card=one,
         bars=profile_bars(one.series, everybody, labels.names),
@@ -372,11 +365,6 @@ def _figures(
         ]
         found[int(key)] = [(labels[name].with_unit, text) for name, text in zip(names, texts, strict=True)]
     return found
-
-
-def everybody_of(run: Run) -> Profile:
-    """The profile of all customers of a run."""
-    return Profile.from_json(SegmentProfile.objects.get(run=run, segment=None).content)
 
 
 def _feature_row(feature: FeatureProfile, everybody: FeatureProfile, labels: Labels) -> FeatureRow:

@@ -362,7 +362,7 @@ class Profile:
             share=value["share"],
             features=features,
             centroid=dict(value["centroid"]),
-            sample=tuple(tuple(point) for point in value["sample"]),
+            sample=tuple(map(tuple, value["sample"])),
             typical=tuple(value["typical"]),
             silhouette=value["silhouette"],
             stability=value["stability"],

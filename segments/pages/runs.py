@@ -19,9 +19,8 @@ from segmentation_site.language.saying import said
 from segments import overruling, publishing, starting
 from segments.browsing import maps, moves
 from segments.browsing import runs as browsing
-from segments.browsing.features import Labels
 from segments.browsing.moves import MOST_RUNS, comparable, moves_of
-from segments.browsing.segments import Card, cards_for_maps
+from segments.browsing.segments import Told, told_of
 from segments.forms import MapForm
 from segments.models import Run
 
@@ -45,15 +44,15 @@ def show(request: HttpRequest, public_id: str) -> HttpResponse:
     if run.is_active:
         context |= _progress_context(run)
     elif run.status == JobStatus.DONE:
-        found, labels = cards_for_maps(run)
+        told = told_of(run)
         context |= {
-            "results": browsing.results(run, found, labels),
+            "results": browsing.results(run, told),
             "obstacle": publishing.obstacle(run),
             "moves": moves_of(run),
         }
         context["others"] = comparable(run)[:1]
         context |= _matches_context(run)
-        context |= _map_context(request, run, found, labels)
+        context |= _map_context(request, run, told)
     return render(request, "runs/run.html", context)
 
 
@@ -89,17 +88,16 @@ def map_(request: HttpRequest, public_id: str) -> HttpResponse:
     run = get_run(public_id)
     if run.status != JobStatus.DONE:
         return redirect("run", public_id=run.public_id)
-    found, labels = cards_for_maps(run)
-    return render(request, "runs/map.html", {"run": run} | _map_context(request, run, found, labels))
+    return render(request, "runs/map.html", {"run": run} | _map_context(request, run, told_of(run)))
 
 
-def _map_context(request: HttpRequest, run: Run, found: list[Card], labels: Labels) -> dict[str, object]:
-    seen = maps.read_map(run, found, labels)
+def _map_context(request: HttpRequest, run: Run, told: Told) -> dict[str, object]:
+    seen = maps.read_map(run, told.cards, told.labels)
     if len(seen.choices) < 2:
         return {}
     form = MapForm(request.GET, choices=seen.choices)
-    told = seen.told if seen.is_told(*form.axes) else ""
-    return {"map_form": form, "map": seen.chart(*form.axes), "map_told": told}
+    directions = seen.told if seen.is_told(*form.axes) else ""
+    return {"map_form": form, "map": seen.chart(*form.axes), "map_told": directions}
 
 
 @requires(Deed.SEE_SEGMENTS)

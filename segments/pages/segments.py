@@ -40,7 +40,9 @@ def index(request: HttpRequest) -> HttpResponse:
 
 def get_segment(public_id: str) -> Segment:
     """The segment with that id, or a page that says there is none."""
-    return get_object_or_404(Segment.objects.select_related("segmentation", "ended_run"), public_id=public_id)
+    in_use = "segmentation__published_run"
+    unused = (f"{in_use}__{column}" for column in browsing.NOT_IN_PORTRAITS)
+    return get_object_or_404(Segment.objects.select_related(in_use).defer(*unused), public_id=public_id)
 
 
 @requires(Deed.SEE_SEGMENTS)
