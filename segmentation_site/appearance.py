@@ -74,6 +74,11 @@ def _look() -> dict[str, Any]:
     return look
 
 
+def without_colours(request: HttpRequest) -> dict[str, Any]:
+    """Keeps the theme from writing a hundred lines of colours into every page: foundation.css has them."""
+    return {"colors": {}}
+
+
 UNFOLD: dict[str, Any] = {
     "SITE_TITLE": "Segments",
     "SITE_HEADER": "Segments",
@@ -83,7 +88,6 @@ UNFOLD: dict[str, Any] = {
     ],
     "SHOW_HISTORY": True,
     "SHOW_VIEW_ON_SITE": False,
-    "BORDER_RADIUS": "8px",
     "STYLES": [
         _stylesheet(name)
         for name in (
@@ -92,34 +96,7 @@ UNFOLD: dict[str, Any] = {
         )
     ],
     "SCRIPTS": [_script(name) for name in ("focus", "job", "disclosure", "search", "shortcuts", "kept")],
-    "COLORS": {
-        "base": {
-            "50": "oklch(98.4% .003 265)",
-            "100": "oklch(96.4% .005 265)",
-            "200": "oklch(92.3% .007 265)",
-            "300": "oklch(86.5% .011 265)",
-            "400": "oklch(70.5% .017 265)",
-            "500": "oklch(52.5% .02 265)",
-            "600": "oklch(43.5% .021 265)",
-            "700": "oklch(36% .02 265)",
-            "800": "oklch(27% .017 265)",
-            "900": "oklch(20% .013 265)",
-            "950": "oklch(15% .011 265)",
-        },
-        "primary": {
-            "50": "oklch(97.3% .014 277)",
-            "100": "oklch(94.2% .03 277)",
-            "200": "oklch(88.7% .06 277)",
-            "300": "oklch(80.5% .1 277)",
-            "400": "oklch(72% .14 277)",
-            "500": "oklch(61.5% .19 277)",
-            "600": "oklch(53% .215 277)",
-            "700": "oklch(46.5% .2 277)",
-            "800": "oklch(40% .165 277)",
-            "900": "oklch(34.5% .13 277)",
-            "950": "oklch(25% .09 277)",
-        },
-    },
+    "GLOBAL_CALLBACK": "segmentation_site.appearance.without_colours",
     "ACCOUNT": {"navigation": []},
     "SIDEBAR": {
         "show_search": False,
