@@ -112,11 +112,19 @@ class Measured:
         return "\n".join([*lines, *(f"  {note}" for note in self.notes)])
 
 
-def interleaved(contestants: Mapping[str, Contestant], rounds: int, *, warm_up: bool = True) -> dict[str, list[float]]:
-    """Seconds of each contestant in each of `rounds`, in turns; a first round warms up and is dropped."""
+def interleaved(
+    contestants: Mapping[str, Contestant], rounds: int, *, warm_up: bool = True, both_ways: bool = False
+) -> dict[str, list[float]]:
+    """Seconds of each contestant in each of `rounds`, in turns; a first round warms up and is dropped.
+
+    With `both_ways` every second round goes backwards, so that none always follows the same one: for those that take
+    so little time that it matters what the caches of the processor hold.
+    """
     seconds: dict[str, list[float]] = {name: [] for name in contestants}
+    order = list(contestants)
     for number in range(0 if warm_up else 1, rounds + 1):
-        for name, contestant in contestants.items():
+        for name in reversed(order) if both_ways and number % 2 else order:
+            contestant = contestants[name]
             contestant.before()
             gc.collect()
             started = time.perf_counter()

@@ -42,6 +42,7 @@ def measure_page(customers: int, rounds: int) -> Measured:
             MODELS: Contestant(lambda: _walk(client, f"/peers/members-models/{run.pk}")),
         },
         rounds,
+        both_ways=True,
     )
     claims = (Claim(ours, ROWS, 1.3), Claim(deep, ours, 1.1), Claim(ours, MODELS, 0.25))
     return Measured(f"{PAGES} pages of {PAGE:,} of {customers:,} members", seconds, claims)
