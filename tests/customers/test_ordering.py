@@ -222,8 +222,7 @@ def test_there_are_eight_at_most_and_the_one_wanted_longest_ago_makes_room() -> 
 
 def test_of_two_builders_one_builds() -> None:
     want("age")
-    with psycopg.connect(given.url_of_test_database()) as other:
-        other.execute("SELECT pg_advisory_lock(%s)", [ordering.BUILDERS_LOCK])
+    with given.somebody_holds(f"SELECT pg_advisory_xact_lock({ordering.BUILDERS_LOCK})"):
         assert not ordering.build()
         assert not standing()
     assert ordering.build() == ["customer_by_age"]
