@@ -61,7 +61,7 @@ def chart_data(config: Any, element_id: str) -> SafeString:
     As Django's `json_script`, but with orjson, which takes a tenth of the time for thousands of points.
     """
     spoken = config if saying.is_in_english() else _said_within(config)
-    told = orjson.dumps(spoken, default=str)
+    told = orjson.dumps(spoken)
     for sign, harmless in _HARMLESS.items():
         told = told.replace(sign, harmless)
     return mark_safe(  # noqa: S308 - nothing in it can end the element
