@@ -1,6 +1,6 @@
 """What doors show of segments: cards of those in use, and one segment against everybody."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from math import isnan
@@ -269,16 +269,26 @@ def portrait(segment: Segment) -> Portrait | None:
 
     Asks for least where the segmentation came with its published run.
     """
-    run = segment.segmentation.published_run
-    everybody, rows = with_everybody(run.pk) if run else (None, [])
-    own = next((row for row in rows if row.segment_id == segment.pk), None)
-    if own is None and (last := row_of(segment)):
-        run = last.run
+    for run in _runs_with(segment):
         everybody, rows = with_everybody(run.pk)
-        own = next(row for row in rows if row.segment_id == segment.pk)
-    if run is None or own is None or everybody is None:
-        return None
-    run.segmentation = segment.segmentation
+        for own in rows:
+            if own.segment_id == segment.pk:
+                run.segmentation = segment.segmentation
+                return _portrait(segment, run, everybody, rows, own)
+    return None
+
+
+def _runs_with(segment: Segment) -> Iterator[Run]:
+    """Where a segment is looked for: the published run, and only then the last one that had it."""
+    if published := segment.segmentation.published_run:
+        yield published
+    if last := row_of(segment):
+        yield last.run
+
+
+def _portrait(
+    segment: Segment, run: Run, everybody: Profile, rows: Sequence[SegmentProfile], own: SegmentProfile
+) -> Portrait:
     labels = _labels_of(run, everybody)
     one = card(own, labels)
     siblings = [series_of(sibling) for sibling in rows]
