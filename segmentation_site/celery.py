@@ -64,6 +64,16 @@ def _fail_before_the_machine_is_out_of_memory(**kwargs: Any) -> None:
     memory.limit_this_process()
 
 
+@worker_process_init.connect
+def _be_gone_soon(**kwargs: Any) -> None:
+    """A main process that stops while it hands a task over no longer hears of its end, and the pool process would wait
+    30 s for it to. What came of a task is in its row: a second is enough.
+    """
+    from billiard import pool
+
+    pool.GUARANTEE_MESSAGE_CONSUMPTION_RETRY_LIMIT = round(1 / pool.GUARANTEE_MESSAGE_CONSUMPTION_RETRY_INTERVAL)
+
+
 @worker_ready.connect
 def _keep_sweeping(**kwargs: Any) -> None:
     """What a worker that died has left behind is taken up at once, and also while the scheduler is away for good."""
