@@ -34,6 +34,13 @@ QUICK = {
     "WORKER_CONCURRENCY": "2",
 }
 IMPORTS, RUNS = "customers_import", "segments_run"
+# A lock of the database that nobody else takes.
+BAR = 8_421_503
+BAR_UPDATES = """
+CREATE FUNCTION wait_at_bar() RETURNS trigger LANGUAGE plpgsql AS
+    'BEGIN PERFORM pg_advisory_xact_lock_shared({bar}); RETURN NEW; END';
+CREATE TRIGGER bar BEFORE UPDATE ON {table} FOR EACH ROW EXECUTE FUNCTION wait_at_bar();
+"""
 
 
 def customers_file(count: int, seed: int = 1) -> bytes:
@@ -161,24 +168,29 @@ class Trial:
             connection.rollback()
 
     @contextmanager
+    def barred(self, table: str) -> Iterator[None]:
+        """Whoever updates a row of this table in the block waits there; others write and read as ever."""
+        with self.database() as cursor:
+            cursor.execute(BAR_UPDATES.format(bar=BAR, table=table))
+            cursor.execute("SELECT pg_advisory_lock(%s)", [BAR])
+            try:
+                yield
+            finally:
+                cursor.execute("SELECT pg_advisory_unlock(%s)", [BAR])
+                cursor.execute("DROP FUNCTION wait_at_bar CASCADE")
+
+    @contextmanager
     def run_in_phase(self, slug: str, phase: str) -> Iterator[str]:
         """The id of a run that is at work in this phase in the block: it waits there for what somebody else holds."""
         lock, statement = {
             "reading": ("LOCK TABLE customers_customer IN ACCESS EXCLUSIVE MODE", "customers_customer"),
             "trying": ("LOCK TABLE segments_candidate IN EXCLUSIVE MODE", "segments_candidate"),
-            "choosing": ("SELECT", 'UPDATE "segments_candidate"'),
+            "choosing": ("", 'UPDATE "segments_candidate"'),
             "storing": ("LOCK TABLE segments_assignment IN SHARE MODE", "segments_assignment"),
             "publishing": ("SELECT id FROM segments_segmentation FOR NO KEY UPDATE", "segments_segmentation"),
         }[phase]
-        with self.held(lock):
+        with self.held(lock) if lock else self.barred("segments_candidate"):
             run = self.run(slug, publish=True)
-            if phase != "choosing":
-                self.wait_for_statement(statement)
-                yield run
-                return
-        first = f"SELECT k FROM segments_candidate WHERE run_id = {self.row(RUNS, run)['id']}"
-        eventually(lambda: self.ask(first), what="the first candidate")
-        with self.held(f"{first} FOR UPDATE"):
             self.wait_for_statement(statement)
             yield run
 
