@@ -13,12 +13,16 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from benchmarks.measuring import Limit, Measured, Table
+
+if TYPE_CHECKING:
+    from segments.models import Run
 
 SMALLEST = 1_000
 # A tenth more at most for a thousand times as many customers: what an index of some levels more costs.
@@ -175,15 +179,20 @@ def _peak_of(into: dict[str, float], name: str) -> Iterator[None]:
     into[name] = int(peak) / 1024
 
 
+def _in_use() -> "Run":
+    from segments.models import Segmentation
+
+    (run,) = [one.published_run for one in Segmentation.objects.select_related("published_run") if one.published_run]
+    return run
+
+
 def _published_to_and_fro(rounds: int) -> list[float]:
     from benchmarks.publishing import _carried_out
     from segments import publishing
-    from segments.models import Segmentation
 
-    segmentation = Segmentation.objects.select_related("published_run").get()
-    first = segmentation.published_run
-    second = _carried_out(segmentation, publish=False)
-    return [_timed(lambda run=run: publishing.publish(run, by=None)) for _ in range(rounds) for run in (second, first)]
+    first = _in_use()
+    second = _carried_out(first.segmentation, publish=False)
+    return [_timed(partial(publishing.publish, run, by=None)) for _ in range(rounds) for run in (second, first)]
 
 
 def _read(size: int) -> dict[str, list[float]]:
@@ -195,11 +204,10 @@ def _read(size: int) -> dict[str, list[float]]:
     from benchmarks.members import _cursor_at
     from segmentation_site.access.keys import create_key
     from segmentation_site.access.scopes import Scope
-    from segments.models import Segmentation
 
     settings.API_CALLS_PER_MINUTE = 0
-    segmentation = Segmentation.objects.select_related("published_run").get()
-    run = segmentation.published_run
+    run = _in_use()
+    segmentation = run.segmentation
     _, secret = create_key("benchmark", scopes=[Scope.MEMBERS_READ.value], by=None)
     program = Client(headers={"Authorization": f"Bearer {secret}"}, SERVER_NAME="localhost")
     address = _cursor_at(program, f"/api/v1/segmentations/{segmentation.slug}/members", run, size // 2)
@@ -207,7 +215,7 @@ def _read(size: int) -> dict[str, list[float]]:
     person = Client(SERVER_NAME="localhost")
     user, _ = User.objects.get_or_create(username="growth", is_superuser=True)
     person.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
-    segment = segmentation.segments.first()
+    segment = segmentation.segments.all()[0]
     pages = ["/", f"/runs/{run.public_id}", f"/segments/{segment.public_id}"]
 
     def see() -> None:

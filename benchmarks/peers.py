@@ -3,6 +3,8 @@
 They check no parameters, pin no run, tell no ETag, count no calls and say no `fit`.
 """
 
+from typing import ClassVar
+
 import orjson
 from django.db import connection, models
 from django.http import HttpResponse
@@ -89,6 +91,7 @@ class Member(models.Model):
     distance = models.FloatField()
     runner_up_distance = models.FloatField()
     joined_run = models.ForeignKey(Run, models.DO_NOTHING, related_name="+")
+    objects: ClassVar[models.Manager["Member"]] = models.Manager()
 
     class Meta:
         app_label = "benchmarks"

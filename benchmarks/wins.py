@@ -17,6 +17,7 @@ from benchmarks.runs import FEATURES
 from customers.columns import read_columns
 from customers.models import Customer
 from segments.browsing.members import Members, Stream
+from segments.models import Run
 
 SHOWN = 4
 ONE = "external_id,age\nsomebody-else,40\n"
@@ -34,14 +35,14 @@ def measure_wins(customers: int, rounds: int) -> Measured:
     }
     seconds = interleaved(importing, rounds)
     given.vacuum()
-    members = Members(_published())
+    run = _published()
     objects, binary = "features by values_list", "features as binary columns"
     rows, pieces = "everybody by csv.writer", "everybody by COPY in pieces of 64 KB"
     reading: dict[str, Contestant] = {
         objects: Contestant(_by_values_list),
         binary: Contestant(lambda: read_columns(FEATURES)),
-        rows: Contestant(lambda: _by_writer(members)),
-        pieces: Contestant(lambda: [None for _ in members.stream(Stream.CSV)]),
+        rows: Contestant(lambda: _by_writer(run)),
+        pieces: Contestant(lambda: [None for _ in Members(run).stream(Stream.CSV)]),
     }
     seconds |= interleaved(reading, rounds)
     notes = [f"{name}: {_profile(one.work)}" for name, one in reading.items()]
@@ -69,14 +70,14 @@ def _by_values_list() -> None:
     np.array(list(Customer.objects.order_by("pk").values_list("pk", *FEATURES)), dtype=np.float64)
 
 
-def _by_writer(members: Members) -> None:
+def _by_writer(run: Run) -> None:
     """The same facts, from objects of models with relations, written one by one."""
     from benchmarks.peers import member_models
 
     into = csv.writer(io.StringIO())
-    for one in member_models(members.run.pk).order_by("customer_id").iterator(2_000):
-        run = one.joined_run
-        facts = one.segment.public_id, one.distance, one.runner_up_distance, run.published_at, run.public_id
+    for one in member_models(run.pk).order_by("customer_id").iterator(2_000):
+        joined = one.joined_run
+        facts = one.segment.public_id, one.distance, one.runner_up_distance, joined.published_at, joined.public_id
         into.writerow([one.customer.external_id, *facts])
 
 
