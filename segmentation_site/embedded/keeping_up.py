@@ -77,9 +77,9 @@ def keep_up(
             is_open = "web" not in only or _answers(site)
             supervisor.start("worker", "sender", "scheduler")
             # Last of all, so that no password is made and then not shown because something else failed.
-            password = make_first_admin()
+            about_signing_in = _about_signing_in()
             connection.close()
-            _announce(site, password, say, is_open=is_open)
+            _announce(site, about_signing_in, say, is_open=is_open)
             while not told_to_stop.is_set and supervisor.is_alive():
                 told_to_stop.wait(1)
         except _Stopped:
@@ -175,7 +175,20 @@ def make_first_admin() -> str | None:
     return password
 
 
-def _announce(site: Site, password: str | None, say: Say, *, is_open: bool) -> None:
+def _about_signing_in() -> list[str]:
+    """Lines about the first admin, who is made on a site without users: the password once, later how to set another."""
+    if password := make_first_admin():
+        return [
+            f"  Sign in as      {ADMIN}",
+            f"  with password   {password}",
+            "  It is not shown again; change it after signing in.",
+        ]
+    if User.objects.filter(username=ADMIN, is_active=True).exists():
+        return [f"  Sign in as      {ADMIN}; ./run manage changepassword {ADMIN} sets another password"]
+    return []
+
+
+def _announce(site: Site, about_signing_in: list[str], say: Say, *, is_open: bool) -> None:
     if not is_open:
         say(f"The web process does not answer yet; its log is {site.folder.logs / 'web.log'}.")
     say("")
@@ -183,10 +196,8 @@ def _announce(site: Site, password: str | None, say: Say, *, is_open: bool) -> N
         say(f"  The site is at  {site.url}/")
     else:
         say(f"  Running here    {', '.join(site.wanted)}")
-    if password is not None:
-        say(f"  Sign in as      {ADMIN}")
-        say(f"  with password   {password}")
-        say("  It is not shown again; change it after signing in.")
+    for line in about_signing_in:
+        say(line)
     say("  Ctrl-C stops everything.")
     say("")
 

@@ -136,6 +136,7 @@ def test_after_a_kill_of_everything_the_next_start_finds_the_data_and_makes_no_o
     site.start()
     assert site.status("/readyz") == 200
     assert password_shown_by(site) is None
+    assert "Sign in as      admin; ./run manage changepassword admin sets another password" in site.output
     assert manage(site.folder, "shell", "-v", "0", "-c", users).stdout == before
 
 
