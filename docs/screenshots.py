@@ -376,6 +376,8 @@ def main() -> None:
     parser.add_argument("--looks", nargs="+", choices=names, default=names, help="only these (default all)")
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS, help="only these (default all)")
     asked = parser.parse_args()
+    # Ended from outside, it ends its site on the way out.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     asked.folder.mkdir(parents=True, exist_ok=True)
     only = set(FOR_DOCS) if asked.docs else set()
     looks = [look for look in LOOKS if look.name in asked.looks]

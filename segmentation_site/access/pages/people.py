@@ -40,7 +40,9 @@ class InvitationForm(forms.Form):
         help_text=gettext_lazy("What they sign in with. Letters, digits and @/./+/-/_ only."),
     )
     email = forms.EmailField(label=gettext_lazy("E-mail"), required=False)
-    role = forms.ChoiceField(label=gettext_lazy("Role"), choices=ROLES, initial=Role.VIEWER.value)
+    role = forms.ChoiceField(
+        label=gettext_lazy("Role"), choices=ROLES, initial=Role.VIEWER.value, widget=forms.RadioSelect
+    )
 
 
 @requires(Deed.ADMINISTER)
