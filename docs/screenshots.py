@@ -6,31 +6,28 @@ deed (a key made, a file imported, somebody invited) and through what nobody hop
 """
 
 import argparse
-import contextlib
 import os
 import re
 import secrets
 import shutil
 import signal
-import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import special_states
+from own_site import own_site
 from playwright.sync_api import Browser, Page, sync_playwright
 from special_states import Site, sign_in
 
-ROOT = Path(__file__).resolve().parent.parent
-IMAGES = ROOT / "docs" / "images"
+IMAGES = Path(__file__).resolve().parent / "images"
 FOR_DOCS = {"overview": "light", "run": "light", "segment": "dark", "customer": "light"}
 # How much of each is shown there, in pixels from above.
 FIRST_SIGHT = {"overview": 1060, "segment": 1100, "customer": 660}
 # Or one part of it alone: the map tells most of a run.
 FIRST_THING = {"run": "#map"}
-SEGMENTATION = "Income and spending"
 CUSTOMERS = "CustomerID;Gender;Age;Annual Income (k$);Spending Score (1-100)\n{0};Female;31;61;48\n{0}b;Male;x;70;52\n"
 PURCHASES = "customer;date;amount\n{0};2026-03-01;19.90\n{0};2026-03-09;5\n"
 # What tells how to get started where there is nothing yet.
@@ -66,41 +63,6 @@ LOOKS = (
     Look("phone", 390, 844, "light"),
     Look("phone-dark", 390, 844, "dark"),
 )
-
-
-@contextlib.contextmanager
-def own_site(command: str, port: int) -> Iterator[Site]:
-    """A site of its own, by `demo` or by `up`."""
-    with tempfile.TemporaryDirectory(prefix="seg-pictures-") as folder:
-        environment = os.environ | {"DATA_DIR": folder}
-        if command == "demo":
-            # Nobody computes there: there is a choice to be seen of where to compute.
-            environment["SPARK_MASTER"] = "spark://spark.example:7077"
-        process = subprocess.Popen(
-            [sys.executable, "manage.py", command, "--port", str(port)],
-            cwd=ROOT,
-            env=environment,
-            stdout=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-        )
-        try:
-            told = ""
-            for line in process.stdout or ():
-                told += line
-                if "Ctrl-C" in line:
-                    break
-            address, password = re.search(r"at +(http\S+)", told), re.search(r"password +(\S+)", told)
-            if not address or not password:
-                raise SystemExit(f"The site did not start:\n{told}")
-            if command == "demo":
-                # A draft beside what is in use, so that there is something to compare.
-                draft = ["--name", SEGMENTATION, "--features", "annual_income,spending_score", "--k", "4"]
-                subprocess.run([sys.executable, "manage.py", "segment", *draft], cwd=ROOT, env=environment, check=True)
-            yield Site(address[1].rstrip("/"), password[1], environment)
-        finally:
-            process.send_signal(signal.SIGINT)
-            process.wait(60)
 
 
 # What is folded on a page and should be seen.
