@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from django.contrib.auth.models import User
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import connection
 from django.test import Client
 from django.utils import timezone
 
@@ -231,6 +232,25 @@ def test_an_undo_says_what_it_will_do_and_does_it(browser: Client) -> None:
     assert "purchase" not in page[page.index("This import was taken back.") :][:300]
     assert not Customer.objects.exists()
     assert "it was taken back already" in browser.get(f"/imports/{one.public_id}/undo").content.decode()
+
+
+def test_a_page_that_is_made_while_an_undo_ends_knows_of_it(browser: Client) -> None:
+    one = uploaded(browser, b"id,age\n1,20\n")
+    browser.post(f"/imports/{one.public_id}/map", {"column_0": "external_id", "column_1": "age", "start": "yes"})
+    carried_out(one)
+    waiting = [undoing.start_undo(one, by=None, ring=False).pk]
+
+    def first_look_then_undo(execute: Callable[..., object], statement: str, *more: object) -> object:
+        answer = execute(statement, *more)
+        if waiting and "customers_" in statement:
+            leases.carry_out(Undo, waiting.pop(), undoing.execute)
+        return answer
+
+    with connection.execute_wrapper(first_look_then_undo):
+        page = browser.get(f"/imports/{one.public_id}").content.decode()
+    assert Undo.objects.get().status == JobStatus.DONE
+    assert "progressbar" in page
+    assert "This import was taken back." in browser.get(f"/imports/{one.public_id}").content.decode()
 
 
 def test_while_an_import_is_being_taken_back_no_second_form_is_offered_and_its_end_is_told(browser: Client) -> None:
