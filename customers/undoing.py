@@ -72,9 +72,14 @@ def obstacle(one: Import) -> str:
     return ""
 
 
+def last_undo(public_id: str) -> Undo | None:
+    """What took the import of that id back, or was to, or is doing it."""
+    return Undo.objects.filter(undone_import__public_id=public_id).order_by("-pk").first()
+
+
 def running_undo(one: Import) -> Undo | None:
     """What is taking this import back just now, if anything is."""
-    last = one.undos.order_by("-pk").first()
+    last = last_undo(one.public_id)
     return last if last is not None and last.is_active else None
 
 

@@ -140,7 +140,7 @@ def import_template(request: HttpRequest, kind: str) -> HttpResponse:
 def import_report(request: HttpRequest, public_id: str) -> HttpResponse:
     """One import: its progress while it works, then what became of each row."""
     # Before the import itself: where this one has ended, the import is read as it left it.
-    undo = _last_undo(public_id)
+    undo = undoing.last_undo(public_id)
     one = find_import(public_id)
     if one.status == ImportStatus.UPLOADED:
         return redirect("import_map", one.public_id)
@@ -241,8 +241,8 @@ def import_undo(request: HttpRequest, public_id: str) -> HttpResponse:
 @require_safe
 def import_undo_progress(request: HttpRequest, public_id: str) -> HttpResponse:
     """The part of the page that is asked for again while the import is being taken back."""
-    undo = _last_undo(find_import(public_id).public_id)
-    if undo is None or not undo.is_active:
+    undo = undoing.running_undo(find_import(public_id))
+    if undo is None:
         return HttpResponse(headers={"HX-Refresh": "true"})
     return render(
         request,
@@ -256,7 +256,7 @@ def import_undo_progress(request: HttpRequest, public_id: str) -> HttpResponse:
 def import_undo_cancel(request: HttpRequest, public_id: str) -> HttpResponse:
     """Stop taking it back; then nothing of it was taken back."""
     one = find_import(public_id)
-    undo = _last_undo(public_id)
+    undo = undoing.running_undo(one)
     if undo is None or not request_cancel(undo):
         messages.info(request, _("Nothing is being taken back any more."))
     return redirect("import", one.public_id)
@@ -277,10 +277,6 @@ def _undone_in_words(undo: Undo) -> str:
         (purchases_gone, ngettext("%s purchase is gone again.", "%s purchases are gone again.", purchases_gone)),
     ]
     return " ".join(text % intcomma(count) for count, text in said if count) or _("There was nothing to change.")
-
-
-def _last_undo(public_id: str) -> Undo | None:
-    return Undo.objects.filter(undone_import__public_id=public_id).order_by("-pk").first()
 
 
 def find_import(public_id: str) -> Import:

@@ -183,7 +183,7 @@ def _about_signing_in() -> list[str]:
             f"  with password   {password}",
             "  It is not shown again; change it after signing in.",
         ]
-    if User.objects.filter(username=ADMIN, is_active=True).exists():
+    if User.objects.filter(username=ADMIN, is_active=True, is_superuser=True).exists():
         return [f"  Sign in as      {ADMIN}; ./run manage changepassword {ADMIN} sets another password"]
     return []
 

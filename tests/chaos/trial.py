@@ -182,14 +182,17 @@ class Trial:
     @contextmanager
     def run_in_phase(self, slug: str, phase: str) -> Iterator[str]:
         """The id of a run that is at work in this phase in the block: it waits there for what somebody else holds."""
-        lock, statement = {
-            "reading": ("LOCK TABLE customers_customer IN ACCESS EXCLUSIVE MODE", "customers_customer"),
-            "trying": ("LOCK TABLE segments_candidate IN EXCLUSIVE MODE", "segments_candidate"),
-            "choosing": ("", 'UPDATE "segments_candidate"'),
-            "storing": ("LOCK TABLE segments_assignment IN SHARE MODE", "segments_assignment"),
-            "publishing": ("SELECT id FROM segments_segmentation FOR NO KEY UPDATE", "segments_segmentation"),
+        barrier, statement = {
+            "reading": (self.held("LOCK TABLE customers_customer IN ACCESS EXCLUSIVE MODE"), "customers_customer"),
+            "trying": (self.held("LOCK TABLE segments_candidate IN EXCLUSIVE MODE"), "segments_candidate"),
+            "choosing": (self.barred("segments_candidate"), 'UPDATE "segments_candidate"'),
+            "storing": (self.held("LOCK TABLE segments_assignment IN SHARE MODE"), "segments_assignment"),
+            "publishing": (
+                self.held("SELECT id FROM segments_segmentation FOR NO KEY UPDATE"),
+                "segments_segmentation",
+            ),
         }[phase]
-        with self.held(lock) if lock else self.barred("segments_candidate"):
+        with barrier:
             run = self.run(slug, publish=True)
             self.wait_for_statement(statement)
             yield run

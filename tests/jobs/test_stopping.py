@@ -3,13 +3,13 @@
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from socket import gethostname
 
 import psutil
 import pytest
 from celery import current_app
+from celery.app.control import Inspect
 
 from tests import given
 from tests.conftest import ROOT
@@ -19,7 +19,6 @@ NAME = f"stoppable@{gethostname()}"
 WORKER = ["-m", "celery", "-A", "segmentation_site", "worker", "--concurrency=1", "-n", NAME]
 # A pool process would wait for half a minute for somebody who is to hear of its last task.
 SOON = 15
-TO_HAND_OVER = TO_HEAR = 2
 
 
 @pytest.fixture
@@ -37,9 +36,13 @@ def stoppable(transactional_db: None) -> Iterator["subprocess.Popen[bytes]"]:
 
 def _is_at_rest() -> bool:
     """Whether it has done what it begins with."""
-    told = current_app.control.inspect([NAME], timeout=1)
-    stats, active = told.stats(), told.active()
+    stats, active = asked().stats(), asked().active()
     return bool(stats and active and any(one["total"] for one in stats.values()) and not any(active.values()))
+
+
+def asked() -> Inspect:
+    """The worker's main process, which answers as long as it has not begun to stop."""
+    return current_app.control.inspect([NAME], timeout=1)
 
 
 def test_a_worker_that_is_stopped_while_it_hands_over_a_task_is_gone_soon(
@@ -48,8 +51,8 @@ def test_a_worker_that_is_stopped_while_it_hands_over_a_task_is_gone_soon(
     (child,) = psutil.Process(stoppable.pid).children()
     child.suspend()
     current_app.send_task("jobs.sweep")
-    time.sleep(TO_HAND_OVER)
+    eventually(lambda: any((asked().reserved() or {}).values()), what="the task to be handed over")
     stoppable.terminate()
-    time.sleep(TO_HEAR)
+    eventually(lambda: not asked().ping(), what="the main process to stop listening")
     child.resume()
     assert stoppable.wait(SOON) == 0
