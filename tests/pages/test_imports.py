@@ -127,6 +127,17 @@ def test_the_report_says_what_became_of_each_row(browser: Client) -> None:
     assert page.count('class="cell-wrong"') == 2
 
 
+@pytest.mark.parametrize(
+    ("state", "is_saved"),
+    [({}, True), ({"is_dry_run": True}, False), ({"status": ImportStatus.UNDONE}, False)],
+    ids=["imported", "only checked", "taken back"],
+)
+def test_rows_are_said_to_be_saved_where_they_are(browser: Client, state: dict[str, object], is_saved: bool) -> None:
+    page = browser.get(f"/imports/{finished(rejected=1, **state).public_id}").content.decode()
+    assert ("The good rows were saved." in page) is is_saved
+    assert "Mend these in your file" in page
+
+
 def test_rejected_rows_leave_as_csv_that_no_spreadsheet_carries_out(browser: Client) -> None:
     one = finished(rejected=1)
     RejectedRow.objects.create(
